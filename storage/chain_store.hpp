@@ -1,0 +1,156 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/result.hpp"
+#include "storage/state_view.hpp"
+
+// What a chain's log produced, ready to be read: state, blocks, indexes, events, blobs. A published
+// block is visible at once from memory and reaches RocksDB behind the log, unsynced, with its height
+// in the same batch; after a crash the log is replayed from flushed_height() + 1.
+// Keys and formats: storage/README.md.
+
+namespace ait::storage {
+
+inline constexpr std::size_t unflushed_bytes_max = 64U * 1024 * 1024;
+inline constexpr std::size_t flush_bytes_threshold = 8U * 1024 * 1024;
+inline constexpr std::uint32_t flush_interval_ms = 250;
+inline constexpr std::size_t page_bytes_max = 8U * 1024 * 1024;
+
+/// Called once, on any thread, when stored data cannot be read or written any more; must end the
+/// process (it is aborted where the call returns). Executing on without the data would fork the chain.
+using StorageFatal = std::function<void(const Error&)>;
+
+/// The one RocksDB of a data directory; all chains of the node share it. Any thread.
+class Database {
+  public:
+    struct Options {
+        std::size_t block_cache_bytes = 16U * 1024 * 1024;
+        StorageFatal on_fatal{};  ///< default: prints the error and exits with its exit status
+    };
+    /// Creates what is missing. Errors: corrupt_data, storage_failed, unsupported (newer format),
+    /// conflict (open elsewhere).
+    static Result<std::unique_ptr<Database>> open(const std::string& directory, Options options);
+    static Result<std::unique_ptr<Database>> open(const std::string& directory);
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+    ~Database();
+
+    /// Bytes of the files on disk, an estimate.
+    [[nodiscard]] std::uint64_t disk_bytes() const;
+    /// Reads every stored block of bytes and checks its checksum. Slow. Error: corrupt_data.
+    Status verify_checksums() const;
+
+    struct Implementation;
+    [[nodiscard]] Implementation& implementation() const noexcept { return *implementation_; }
+
+  private:
+    explicit Database(std::unique_ptr<Implementation> implementation);
+    std::unique_ptr<Implementation> implementation_;
+};
+
+using Row = std::pair<std::string, std::string>;
+
+/// One block's effects. Keys hold no chain name; the store adds it.
+struct BlockWrites {
+    std::uint64_t height = 0;
+    WriteSet state{};
+    std::string block_record{};              ///< found again by find_block(height)
+    std::vector<Row> index{};                ///< e.g. transaction hash -> height
+    std::vector<std::string> index_erased{};
+    std::vector<Row> events{};               ///< key = big-endian height, then index
+    std::vector<Row> blobs{};                ///< hash -> bytes
+};
+
+/// Rows in key order. `more` = the limit (rows or page_bytes_max) ended it; go on from the last key
+/// with a zero byte added.
+struct Page {
+    std::vector<Row> rows{};
+    bool more = false;
+};
+
+class ReadGuard;
+
+/// One chain in the database, which must outlive it. Any thread; publish() by one thread at a time.
+class ChainStore {
+  public:
+    /// `chain`: 1 to limits::name_bytes_max bytes; at most one ChainStore a chain. Starts the flusher.
+    static Result<std::unique_ptr<ChainStore>> open(Database& database, const std::string& chain);
+    ChainStore(const ChainStore&) = delete;
+    ChainStore& operator=(const ChainStore&) = delete;
+    /// Flushes what is published and stops the flusher. No ReadGuard may be left.
+    ~ChainStore();
+
+    /// Makes a block visible; call it after the log's sync. The first height of an empty store is
+    /// free, then last+1. Waits for open ReadGuards. `block` is moved from only on success.
+    /// Errors: conflict (height), overloaded (unflushed_bytes_max reached: nothing is published,
+    /// flush or wait and call again), storage_failed (a flush failed; for ever).
+    Status publish(BlockWrites&& block);
+    /// Writes everything published to RocksDB and syncs its log. Returns the height that is durable
+    /// now: log records up to it may be pruned. nullopt: the store is empty. Blocks; not for actors.
+    Result<std::optional<std::uint64_t>> flush_durable();
+
+    /// Last published height; nullopt: nothing was ever published.
+    [[nodiscard]] std::optional<std::uint64_t> height() const;
+    /// Height in RocksDB. After open: replay the log from the next height on.
+    [[nodiscard]] std::optional<std::uint64_t> flushed_height() const;
+    [[nodiscard]] std::size_t unflushed_bytes() const;
+
+    /// Retention. Visible at once, on disk with the next flush; a replay may bring a blob back.
+    Status erase_blob(std::string_view hash);
+    /// Erases blocks and events below a height from RocksDB. At most up to the flushed height;
+    /// conflict otherwise.
+    Status prune_history_below(std::uint64_t height);
+
+    /// A consistent view of the last published height.
+    [[nodiscard]] ReadGuard read() const;
+
+    struct Implementation;
+
+  private:
+    friend class ReadGuard;
+    explicit ChainStore(std::unique_ptr<Implementation> implementation);
+    std::unique_ptr<Implementation> implementation_;
+};
+
+/// Holds a shared lock that publish() waits for: keep it for one request, never across a wait, and
+/// never take a second one on the same thread while one is held (a waiting publish would stand
+/// between them). One thread.
+class ReadGuard {
+  public:
+    ReadGuard(ReadGuard&&) noexcept;
+    ReadGuard& operator=(ReadGuard&&) = delete;
+    ReadGuard(const ReadGuard&) = delete;
+    ReadGuard& operator=(const ReadGuard&) = delete;
+    ~ReadGuard();
+
+    /// Valid as long as the guard. A read error of the disk goes to Database::Options::on_fatal.
+    [[nodiscard]] const StateReader& state() const noexcept;
+    /// 0 also where nothing is published yet.
+    [[nodiscard]] std::uint64_t height() const noexcept;
+
+    // Errors of all: corrupt_data, storage_failed. nullopt: there is none.
+    [[nodiscard]] Result<std::optional<std::string>> find_block(std::uint64_t height) const;
+    [[nodiscard]] Result<std::optional<std::string>> find_index(std::string_view key) const;
+    [[nodiscard]] Result<std::optional<std::string>> find_blob(std::string_view hash) const;
+    /// Events from a key on (inclusive), over all heights.
+    [[nodiscard]] Result<Page> scan_events(std::string_view from_key, std::size_t rows_max) const;
+    [[nodiscard]] Result<Page> scan_index(std::string_view prefix, std::string_view from_key,
+                                          std::size_t rows_max) const;
+
+  private:
+    friend class ChainStore;
+    struct Implementation;
+    explicit ReadGuard(std::unique_ptr<Implementation> implementation);
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace ait::storage

@@ -1,0 +1,117 @@
+#include "storage/state_view.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/assert.hpp"
+
+namespace ait::storage {
+namespace {
+
+/// Own writes in the scanned range, handed out in step with the base's scan.
+class OverlayCursor {
+  public:
+    OverlayCursor(const WriteSet& writes, std::string_view prefix, std::string_view from)
+        : prefix_(prefix),
+          next_(writes.lower_bound(std::max(prefix, from))),
+          end_(writes.end()) {}
+
+    /// Shows own entries below `key`; false when the visitor has seen enough.
+    bool show_below(std::string_view key, const StateReader::Visit& visit) {
+        while (in_range() && next_->first < key) {
+            if (!show_next(visit)) return false;
+        }
+        return true;
+    }
+    bool show_rest(const StateReader::Visit& visit) {
+        while (in_range()) {
+            if (!show_next(visit)) return false;
+        }
+        return true;
+    }
+    [[nodiscard]] bool stands_at(std::string_view key) const {
+        return in_range() && next_->first == key;
+    }
+    bool show_next(const StateReader::Visit& visit) {
+        const auto& [key, value] = *next_++;
+        return !value.has_value() || visit(key, *value);
+    }
+
+  private:
+    [[nodiscard]] bool in_range() const { return next_ != end_ && next_->first.starts_with(prefix_); }
+
+    std::string_view prefix_;
+    WriteSet::const_iterator next_;
+    WriteSet::const_iterator end_;
+};
+
+}  // namespace
+
+void scan_merged(const WriteSet& writes, const StateReader& base, std::string_view prefix,
+                 std::string_view from, const StateReader::Visit& visit) {
+    OverlayCursor own(writes, prefix, from);
+    bool wants_more = true;
+    base.scan(prefix, from, [&](std::string_view key, std::string_view value) {
+        wants_more = own.show_below(key, visit);
+        if (wants_more) wants_more = own.stands_at(key) ? own.show_next(visit) : visit(key, value);
+        return wants_more;
+    });
+    if (wants_more) own.show_rest(visit);
+}
+
+std::optional<std::string> StateView::get(std::string_view key) const {
+    const auto own = writes_.find(key);
+    return own == writes_.end() ? base_->get(key) : own->second;
+}
+
+void StateView::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
+    scan_merged(writes_, *base_, prefix, from, visit);
+}
+
+void StateView::put(std::string key, std::string value) {
+    writes_.insert_or_assign(std::move(key), std::move(value));
+}
+
+void StateView::erase(std::string_view key) {
+    const auto own = writes_.find(key);
+    if (own == writes_.end()) {
+        writes_.emplace(key, std::nullopt);
+    } else {
+        own->second.reset();
+    }
+}
+
+void StateView::merge_into(StateView& parent) && {
+    AIT_ASSERT(&parent != this);
+    // merge() moves the nodes of keys that the parent lacks; what is left are keys of both.
+    parent.writes_.merge(writes_);
+    for (auto& [key, value] : writes_) parent.writes_.find(key)->second = std::move(value);
+    writes_.clear();
+}
+
+WriteSet StateView::take_writes() noexcept { return std::exchange(writes_, {}); }
+
+std::optional<std::string> MemoryState::get(std::string_view key) const {
+    const auto entry = entries_.find(key);
+    if (entry == entries_.end()) return std::nullopt;
+    return entry->second;
+}
+
+void MemoryState::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
+    for (auto entry = entries_.lower_bound(std::max(prefix, from)); entry != entries_.end(); ++entry) {
+        if (!entry->first.starts_with(prefix)) return;
+        if (!visit(entry->first, entry->second)) return;
+    }
+}
+
+void MemoryState::apply(const WriteSet& writes) {
+    for (const auto& [key, value] : writes) {
+        if (value.has_value()) {
+            entries_.insert_or_assign(key, *value);
+        } else if (const auto entry = entries_.find(key); entry != entries_.end()) {
+            entries_.erase(entry);
+        }
+    }
+}
+
+}  // namespace ait::storage

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// The pure cores read and write state as an ordered map of bytes without knowing where it lies. A
+// StateView collects the writes of one transaction or block over something that can be read, and is
+// either taken (commit) or dropped (roll-back).
+
+namespace ait::storage {
+
+class StateReader {
+  public:
+    /// Return false to end the scan. The views are valid during the call only.
+    using Visit = std::function<bool(std::string_view key, std::string_view value)>;
+
+    StateReader() = default;
+    StateReader(const StateReader&) = default;
+    StateReader& operator=(const StateReader&) = default;
+    virtual ~StateReader() = default;
+
+    [[nodiscard]] virtual std::optional<std::string> get(std::string_view key) const = 0;
+    /// Visits keys that begin with `prefix` and are not below `from`, in byte order.
+    virtual void scan(std::string_view prefix, std::string_view from, const Visit& visit) const = 0;
+};
+
+/// Keys in byte order (unsigned); nullopt = erased.
+using WriteSet = std::map<std::string, std::optional<std::string>, std::less<>>;
+
+/// Visits what `writes` laid over `base` shows: own values, no erased keys, the rest from the base.
+void scan_merged(const WriteSet& writes, const StateReader& base, std::string_view prefix,
+                 std::string_view from, const StateReader::Visit& visit);
+
+/// Writes over a base that must outlive it and must not change meanwhile. One thread. Views nest:
+/// block over state, transaction over block. Do not write to a view inside its own scan.
+class StateView final : public StateReader {
+  public:
+    explicit StateView(const StateReader& base) : base_(&base) {}
+
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
+
+    void put(std::string key, std::string value);
+    void erase(std::string_view key);
+
+    /// A write that equals what the base has stays in the set; so does the erasure of what it lacks.
+    [[nodiscard]] const WriteSet& writes() const noexcept { return writes_; }
+    /// Lays these writes over the parent's; `parent` is usually, but need not be, the base.
+    void merge_into(StateView& parent) &&;
+    /// The view is empty afterwards.
+    [[nodiscard]] WriteSet take_writes() noexcept;
+
+  private:
+    const StateReader* base_;
+    WriteSet writes_;
+};
+
+/// State wholly in memory: for tests, simulation, and as the empty base. One thread.
+class MemoryState final : public StateReader {
+  public:
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
+
+    void apply(const WriteSet& writes);
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] const std::map<std::string, std::string, std::less<>>& entries() const noexcept {
+        return entries_;
+    }
+
+  private:
+    std::map<std::string, std::string, std::less<>> entries_;
+};
+
+}  // namespace ait::storage
