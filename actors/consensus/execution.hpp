@@ -1,0 +1,142 @@
+#pragma once
+
+// Execution of blocks on an overlay, the same code for the leader that builds one and for everybody
+// who replays it. Pure: the parent's tip and state in, an executed block out.
+//
+// Invariants:
+//  1. A refused operation leaves no trace in the overlay.
+//  2. An operation with an idempotency key is applied at most once while its key is kept.
+//  3. A block's time is never before its parent's.
+//  4. Replaying a block's record on the parent's state gives its header, byte for byte.
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "actors/consensus/block.hpp"
+#include "actors/consensus/rules.hpp"
+#include "actors/consensus/transaction.hpp"
+
+namespace ait::consensus {
+
+/// Checks and advances an account's nonce; the ledger's.
+using NonceFunction = Status (*)(storage::StateView& view, const Address& address, std::uint64_t nonce);
+
+/// All rules of a node, found by kind. Immutable after construction; any thread.
+class RuleSet {
+  public:
+    RuleSet(std::span<const DomainRules> domains, NonceFunction nonce_function);
+
+    [[nodiscard]] const Rule* find(std::string_view kind) const;
+    [[nodiscard]] const DueRule* find_due(std::string_view kind) const;
+    [[nodiscard]] Status write_genesis(storage::StateView& view, const Genesis& genesis) const;
+    [[nodiscard]] NonceFunction take_nonce() const { return take_nonce_; }
+
+  private:
+    std::map<std::string, Rule, std::less<>> rules_;
+    std::map<std::string, DueRule, std::less<>> due_rules_;
+    std::vector<GenesisFunction> genesis_;
+    NonceFunction take_nonce_;
+};
+
+/// Where a chain stands: everything that the next block builds on, apart from the state.
+struct Tip {
+    std::uint64_t height = 0;
+    std::uint64_t view = 0;
+    Hash hash{};  ///< of the header; the genesis hash at height 0
+    Hash state_commitment{};
+    std::int64_t time_unix_ms = 0;
+    static constexpr auto fields() {
+        return std::tuple{field("height", &Tip::height, ""), field("view", &Tip::view, ""),
+                          field("hash", &Tip::hash, ""), field("state_commitment", &Tip::state_commitment, ""),
+                          field("time_unix_ms", &Tip::time_unix_ms, "")};
+    }
+};
+
+/// Height 0: the tip and the writes that make its state.
+struct GenesisState {
+    Tip tip{};
+    storage::WriteSet writes{};
+};
+Result<GenesisState> execute_genesis(const RuleSet& rules, const Genesis& genesis);
+
+struct ExecutedBlock {
+    BlockHeader header{};
+    std::string encoded_header{};
+    Hash hash{};
+    std::vector<std::string> transactions{};      ///< wire bytes
+    std::vector<TransactionOutcome> outcomes{};   ///< one a transaction, then one for due entries
+    std::vector<std::pair<Hash, OperationBatch>> batches{};  ///< decoded, by transaction hash, in order
+    storage::WriteSet writes{};
+    [[nodiscard]] Tip tip() const;
+};
+
+/// An operation was applied before under the same idempotency key; `operation` finds its outcome.
+struct Duplicate {
+    Hash operation{};
+};
+using Admission = std::variant<ItemOutcome, Duplicate, Error>;
+
+/// Builds one block on a parent. Not thread-safe; lives while `base` lives.
+class BlockBuilder {
+  public:
+    struct Parent {
+        const Genesis& genesis;
+        const Hash& genesis_hash;
+        const Tip& tip;
+        const storage::StateReader& state;
+    };
+    /// Applies what is due at `now` (never before the parent's time) first.
+    BlockBuilder(const RuleSet& rules, const Parent& parent, std::int64_t now_unix_ms);
+
+    /// Signed transactions come before batch items in a block: add them first (asserted).
+    Admission add_transaction(const VerifiedTransaction& transaction);
+    Admission add_item(const BatchItem& item);
+
+    /// True when due entries or operations changed anything: an empty block is not worth a sync.
+    [[nodiscard]] bool has_content() const;
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    /// Hash of an added item, in the order of addition.
+    [[nodiscard]] const std::vector<Hash>& item_hashes() const { return item_hashes_; }
+    /// Time, height and so on of the block, for dry runs.
+    [[nodiscard]] std::uint64_t height() const { return parent_.tip.height + 1; }
+    [[nodiscard]] std::int64_t time_unix_ms() const { return time_unix_ms_; }
+    [[nodiscard]] const storage::StateView& state() const { return view_; }
+
+    /// Signs the batch with the node's key and closes the block.
+    ExecutedBlock seal(const crypto::SecretKey& node_key) &&;
+
+  private:
+    friend Result<ExecutedBlock> execute_block(const RuleSet&, const Parent&, const BlockRecord&);
+    [[nodiscard]] Context context_for(Authority authority, const Address& principal, const PublicKey& signer,
+                                      const Hash& operation) const;
+    Admission apply(const Rule* rule, std::string_view kind, std::string_view body, const Context& context,
+                    std::string_view idempotency_key, std::optional<std::uint64_t> nonce);
+    Status replay_batch(const VerifiedTransaction& transaction, const OperationBatch& batch);
+    void apply_due();
+    void drop_old_keys();
+    ExecutedBlock close(const PublicKey& leader) &&;
+
+    const RuleSet& rules_;
+    const Parent parent_;
+    std::int64_t time_unix_ms_;
+    storage::StateView view_;
+    std::vector<std::string> transactions_{};
+    std::vector<TransactionOutcome> outcomes_{};
+    std::vector<std::pair<Hash, OperationBatch>> batches_{};
+    OperationBatch batch_{};
+    TransactionOutcome batch_outcome_{};
+    TransactionOutcome due_outcome_{};
+    std::vector<Hash> item_hashes_{};
+    std::size_t bytes_ = 0;
+};
+
+/// Replays a logged or received block on its parent. Errors: check_failed when anything differs from
+/// its header, malformed when it cannot be read. The certificate is checked by the caller.
+Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Parent& parent,
+                                    const BlockRecord& record);
+
+}  // namespace ait::consensus

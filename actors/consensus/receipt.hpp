@@ -1,0 +1,58 @@
+#pragma once
+
+// Receipts: what happened to a job, with everything that somebody without a node needs to check it:
+// the signed transaction, its outcome, both inclusion paths, the header and the finality certificate.
+// The document is canonical: a verifier rebuilds it from the evidence and compares every byte, so no
+// field can say what the evidence does not.
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/consensus/reader.hpp"
+#include "runtime/base/codec/json.hpp"
+#include "runtime/base/operation.hpp"
+
+namespace ait::consensus {
+
+/// One operation of a final block, proven.
+struct OperationProof {
+    Blob transaction{};  ///< wire bytes
+    std::uint64_t index = 0;
+    std::uint64_t item = 0;  ///< in a batch, else 0
+    std::vector<Hash> transaction_path{};
+    TransactionOutcome outcome{};
+    std::vector<Hash> outcome_path{};
+    Blob header{};
+    Certificate certificate{};
+    static constexpr auto fields() {
+        using P = OperationProof;
+        return std::tuple{field("transaction", &P::transaction, "Wire bytes.", limits::block_bytes_max),
+                          field("index", &P::index, "In the block."), field("item", &P::item, "In the batch."),
+                          field("transaction_path", &P::transaction_path, "Merkle path.", 64),
+                          field("outcome", &P::outcome, "What it did."),
+                          field("outcome_path", &P::outcome_path, "Merkle path.", 64),
+                          field("header", &P::header, "Encoded header."),
+                          field("certificate", &P::certificate, "Finality.")};
+    }
+};
+
+/// Finds how bodies and answers of a transaction kind read as JSON; null = unknown kind. Both
+/// binaries give the operation registry's.
+using FormFinder = std::function<const TransactionForm*(std::string_view kind)>;
+
+/// Proof for the operation at `position`. Error: corrupt_data when block and position do not fit.
+Result<OperationProof> prove_operation(const StoredBlock& block, const OperationPosition& position);
+
+/// The receipt of a job: proofs of its result, then of later payments if any. Pretty JSON that ends
+/// with a line feed. Errors: check_failed when a proof does not hold.
+Result<std::string> receipt_text(const std::vector<OperationProof>& proofs, const Genesis& genesis,
+                                 const FormFinder& forms);
+
+/// Checks a receipt with nothing but the genesis document. Returns its facts
+/// {verified, receipt_id, job_id, miner_key, block_height, transaction_hash, ...}.
+/// Errors: malformed, too_large, check_failed with what does not hold. Any thread; no I/O.
+Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const FormFinder& forms);
+
+}  // namespace ait::consensus
