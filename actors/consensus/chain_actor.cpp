@@ -1,0 +1,365 @@
+#include "actors/consensus/chain_actor.hpp"
+
+#include <caf/all.hpp>
+#include <deque>
+#include <set>
+
+#include "runtime/base/crypto/hash.hpp"
+
+namespace ait::consensus {
+
+std::uint64_t BlockListeners::add(Listener listener) {
+    const std::lock_guard lock(mutex_);
+    listeners_.emplace(next_id_, std::move(listener));
+    return next_id_++;
+}
+
+void BlockListeners::remove(std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    listeners_.erase(id);
+}
+
+void BlockListeners::notify(std::uint64_t height) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, listener] : listeners_) listener(height);
+}
+
+namespace {
+
+constexpr std::chrono::milliseconds store_retry{5};
+
+/// A block for the log writer, with where to say that it is durable.
+struct WriteBlock {
+    std::shared_ptr<const SealedBlock> sealed{};
+};
+
+}  // namespace
+}  // namespace ait::consensus
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::WriteBlock)
+
+namespace ait::consensus {
+namespace {
+
+using LogWriter = caf::typed_actor<caf::reacts_to<WriteBlock>>;
+
+/// Detached: it waits for the disk. A failed write or sync ends the node: what is on disk is unknown
+/// from then on, and nothing may be acknowledged.
+LogWriter::behavior_type log_writer(LogWriter::pointer, const std::shared_ptr<const ChainServices>& services,
+                                    const ChainActor& chain) {
+    return {
+        [services, chain](const WriteBlock& message) {
+            const std::int64_t started_us = services->clock.monotonic_us();
+            const Status written = services->data.write(*message.sealed);
+            if (!written.ok()) return services->on_fatal(written.error());
+            services->figures.sync_us_total += static_cast<std::uint64_t>(services->clock.monotonic_us() - started_us);
+            caf::anon_send(chain, Durable{message.sealed->block.header.height});
+            const Status pruned = services->data.prune_log();
+            if (!pruned.ok()) services->on_fatal(pruned.error());
+        },
+    };
+}
+
+/// One operation of the block in flight, with what to answer when it is durable.
+struct Waiting {
+    SubmissionPtr submission{};
+    Applied applied{};
+};
+
+using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
+                                          caf::reacts_to<Wake>, caf::reacts_to<Drain>>;
+
+Error overloaded() {
+    return Error{ErrorCode::overloaded, "The node has too many operations waiting.",
+                 "At most " + std::to_string(limits::mempool_transactions_max) + " may wait.", "Try again in a second."};
+}
+
+/// The sidecars an operation names must come along or be there already.
+Status check_blobs(const Submission& submission, const ChainReader& reader) {
+    std::set<Hash> brought;
+    for (const auto& blob : submission.blobs()) {
+        if (blob.size() > limits::blob_bytes_max) {
+            return Error{ErrorCode::too_large, "A blob is too large.",
+                         std::to_string(blob.size()) + " bytes; the limit is " +
+                             std::to_string(limits::blob_bytes_max) + ".", "Send less."};
+        }
+        brought.insert(crypto::blake2b_256(blob));
+    }
+    for (const auto& hash : submission.blob_hashes()) {
+        if (brought.contains(hash) || reader.blob(hash)) continue;
+        return Error{ErrorCode::invalid_argument, "A blob that the operation names did not come along.",
+                     "Its hash is " + to_hex(hash.view()) + ".", "Send it in \"blobs\"."};
+    }
+    return {};
+}
+
+class Chain {
+  public:
+    Chain(Self* self, ChainServices services) : self_(self), services_(std::move(services)) {
+        services_.figures.height = services_.data.tip().height;
+    }
+    void start(LogWriter writer) {
+        writer_ = std::move(writer);
+        arm_timer();
+    }
+
+    void on_submit(const SubmissionPtr& submission) {
+        if (drained_) {
+            return submission->answer(Error{ErrorCode::unavailable, "The node is stopping.", "It takes nothing new.",
+                                            "Try again when it is back."});
+        }
+        if (submission->dry_run()) return predict(submission);
+        if (pool_.size() >= limits::mempool_transactions_max ||
+            pool_bytes_ + submission->bytes() > limits::mempool_bytes_max) {
+            ++services_.figures.overloaded_total;
+            return submission->answer(overloaded());
+        }
+        pool_bytes_ += submission->bytes();
+        pool_.push_back(submission);
+        seal();
+    }
+
+    void on_decided(const Result<Certificate>& certificate) {
+        AIT_ASSERT(in_flight_ != nullptr);
+        if (!certificate.ok()) return give_back();
+        in_flight_->certificate = certificate.value();
+        self_->send(writer_, WriteBlock{in_flight_});
+    }
+
+    void on_durable(std::uint64_t height) {
+        AIT_ASSERT(in_flight_ != nullptr);
+        AIT_ASSERT(in_flight_->block.header.height == height);
+        is_durable_ = true;
+        publish();
+    }
+
+    void on_wake() {
+        armed_until_unix_ms_ = 0;
+        if (is_durable_) return publish();
+        seal();
+        arm_timer();
+    }
+
+    void on_drain(std::function<void()> drained) {
+        drained_ = std::move(drained);
+        seal();
+        finish_drain();
+    }
+
+  private:
+    /// Tries an operation on the present state and forgets it.
+    void predict(const SubmissionPtr& submission) {
+        const auto reader = services_.data.reader();
+        const Status blobs = check_blobs(*submission, *reader);
+        if (!blobs.ok()) return submission->answer(blobs.error());
+        BlockBuilder builder(services_.data.rules(), parent(*reader), services_.clock.now_unix_ms());
+        Applied applied;
+        Admission admission = admit(builder, *submission, applied);
+        if (const auto* error = std::get_if<Error>(&admission)) return submission->answer(*error);
+        if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
+            return answer_repeat(submission, duplicate->operation, *reader);
+        }
+        applied.outcome = std::get<ItemOutcome>(admission);
+        applied.dry_run = true;
+        submission->answer(std::move(applied));
+    }
+
+    [[nodiscard]] BlockBuilder::Parent parent(const ChainReader& reader) const {
+        return {services_.data.genesis(), services_.data.genesis_id(), services_.data.tip(), reader.state()};
+    }
+
+    static Admission admit(BlockBuilder& builder, const Submission& submission, Applied& applied) {
+        applied.height = builder.height();
+        applied.block_time_unix_ms = builder.time_unix_ms();
+        if (const auto* transaction = std::get_if<VerifiedTransaction>(&submission.operation())) {
+            applied.operation = transaction->hash;
+            return builder.add_transaction(*transaction);
+        }
+        const auto& item = std::get<BatchItem>(submission.operation());
+        applied.operation = item_hash(item);
+        return builder.add_item(item);
+    }
+
+    /// Builds a block of what waits and hands it to the ordering; one block is in flight at a time.
+    void seal() {
+        if (in_flight_ || !services_.ordering.may_propose()) return;
+        const auto reader = services_.data.reader();
+        BlockBuilder builder(services_.data.rules(), parent(*reader), services_.clock.now_unix_ms());
+        auto sealed = std::make_shared<SealedBlock>();
+        take_operations(builder, *reader, *sealed);
+        if (!builder.has_content()) return;
+        sealed->block = std::move(builder).seal(services_.node_key);
+        in_flight_ = std::move(sealed);
+        services_.ordering.propose(in_flight_->block, [self = ChainActor(self_)](Result<Certificate> certificate) {
+            caf::anon_send(self, Decided{std::make_shared<const Result<Certificate>>(std::move(certificate))});
+        });
+    }
+
+    /// Signed transactions first, then batch items (BlockBuilder's order).
+    void take_operations(BlockBuilder& builder, const ChainReader& reader, SealedBlock& sealed) {
+        std::deque<SubmissionPtr> taken;
+        std::size_t bytes = 0;
+        while (!pool_.empty() && taken.size() < limits::block_transactions_max &&
+               bytes + pool_.front()->bytes() <= limits::block_bytes_max) {
+            bytes += pool_.front()->bytes();
+            pool_bytes_ -= pool_.front()->bytes();
+            taken.push_back(std::move(pool_.front()));
+            pool_.pop_front();
+        }
+        for (const bool signed_turn : {true, false}) {
+            for (const auto& submission : taken) {
+                if (std::holds_alternative<VerifiedTransaction>(submission->operation()) != signed_turn) continue;
+                take_operation(builder, reader, submission, sealed);
+            }
+        }
+        services_.figures.pool_operations = pool_.size();
+        services_.figures.pool_bytes = pool_bytes_;
+    }
+
+    void take_operation(BlockBuilder& builder, const ChainReader& reader, const SubmissionPtr& submission,
+                        SealedBlock& sealed) {
+        if (submission->deadline_unix_ms() != 0 && submission->deadline_unix_ms() < services_.clock.now_unix_ms()) {
+            return refuse(submission, Error{ErrorCode::deadline_exceeded, "The operation waited too long.",
+                                            "Its deadline passed before a block took it; nothing was done.",
+                                            "Try again."});
+        }
+        const Status blobs = check_blobs(*submission, reader);
+        if (!blobs.ok()) return refuse(submission, blobs.error());
+        Waiting waiting{.submission = submission, .applied = {}};
+        Admission admission = admit(builder, *submission, waiting.applied);
+        if (const auto* error = std::get_if<Error>(&admission)) return refuse(submission, *error);
+        if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
+            if (reader.find_operation(duplicate->operation)) {
+                return answer_repeat(submission, duplicate->operation, reader);
+            }
+            return repeats_.push_back(submission);
+        }
+        waiting.applied.outcome = std::get<ItemOutcome>(std::move(admission));
+        sealed.sidecars.insert(sealed.sidecars.end(), submission->blobs().begin(), submission->blobs().end());
+        waiting_.push_back(std::move(waiting));
+    }
+
+    void refuse(const SubmissionPtr& submission, const Error& error) {
+        ++services_.figures.refused_total;
+        submission->answer(error);
+    }
+
+    /// The idempotency key is known: answers with the outcome that the chain holds.
+    static void answer_repeat(const SubmissionPtr& submission, const Hash& operation, const ChainReader& reader) {
+        const auto position = reader.find_operation(operation);
+        const Error pruned{ErrorCode::already_exists, "The operation was done before.",
+                           "Its outcome is not kept any more.", "Look at its effect instead."};
+        if (!position) return submission->answer(pruned);
+        auto block = reader.block(position->height);
+        if (!block.ok()) return submission->answer(block.error());
+        if (!block.value()) return submission->answer(pruned);
+        const auto& outcomes = block.value()->outcomes;
+        if (position->transaction >= outcomes.size() ||
+            position->item >= outcomes[position->transaction].items.size()) {
+            return submission->answer(pruned);
+        }
+        submission->answer(Applied{.operation = operation, .height = position->height,
+                                   .block_time_unix_ms = block.value()->header.time_unix_ms,
+                                   .outcome = outcomes[position->transaction].items[position->item],
+                                   .repeated = true, .dry_run = submission->dry_run()});
+    }
+
+    void publish() {
+        const Status published = services_.data.publish(*in_flight_);
+        if (!published.ok() && published.error().code == ErrorCode::overloaded) {
+            return self_->delayed_send(self_, store_retry, Wake{});  // the store is behind; its bound holds us
+        }
+        if (!published.ok()) return services_.on_fatal(published.error());
+        const std::uint64_t height = in_flight_->block.header.height;
+        in_flight_.reset();
+        is_durable_ = false;
+        services_.figures.height = height;
+        services_.figures.applied_total += waiting_.size();
+        for (auto& waiting : std::exchange(waiting_, {})) waiting.submission->answer(std::move(waiting.applied));
+        services_.listeners.notify(height);
+        return_repeats();
+        seal();
+        arm_timer();
+        finish_drain();
+    }
+
+    /// The block was dropped: nothing of it happened, so its operations wait again in their order.
+    void give_back() {
+        in_flight_.reset();
+        for (auto waiting = waiting_.rbegin(); waiting != waiting_.rend(); ++waiting) {
+            pool_bytes_ += waiting->submission->bytes();
+            pool_.push_front(std::move(waiting->submission));
+        }
+        waiting_.clear();
+        return_repeats();
+        seal();
+    }
+
+    void return_repeats() {
+        for (auto& submission : std::exchange(repeats_, {})) {
+            pool_bytes_ += submission->bytes();
+            pool_.push_front(std::move(submission));
+        }
+    }
+
+    /// Due entries license an otherwise empty block: wake when the earliest comes.
+    void arm_timer() {
+        const auto at = next_due(services_.data.reader()->state());
+        if (!at) return;
+        const std::int64_t now = services_.clock.now_unix_ms();
+        const std::int64_t at_unix_ms = std::max(*at, now + 1);
+        if (armed_until_unix_ms_ > now && armed_until_unix_ms_ <= at_unix_ms) return;
+        constexpr std::int64_t wait_ms_max = 60'000;  // looks again, should the clock have jumped
+        const std::int64_t wait_ms = std::min(at_unix_ms - now, wait_ms_max);
+        armed_until_unix_ms_ = now + wait_ms;
+        self_->delayed_send(self_, std::chrono::milliseconds(wait_ms), Wake{});
+    }
+
+    void finish_drain() {
+        if (!drained_ || in_flight_ || !pool_.empty()) return;
+        if (!std::exchange(is_drained_, true)) drained_();
+    }
+
+    Self* self_;
+    ChainServices services_;
+    LogWriter writer_{};
+    std::deque<SubmissionPtr> pool_{};
+    std::size_t pool_bytes_ = 0;
+    std::vector<Waiting> waiting_{};        ///< operations of the block in flight
+    std::vector<SubmissionPtr> repeats_{};  ///< repeat an operation of the block in flight
+    std::shared_ptr<SealedBlock> in_flight_{};
+    bool is_durable_ = false;
+    std::int64_t armed_until_unix_ms_ = 0;
+    std::function<void()> drained_{};
+    bool is_drained_ = false;
+};
+
+struct ChainShell {
+    ChainShell() = default;
+    std::shared_ptr<Chain> chain{};
+    std::shared_ptr<ChainServices> services{};
+};
+
+ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell> self, const ChainServices& services) {
+    self->state.services = std::make_shared<ChainServices>(services);
+    self->state.chain = std::make_shared<Chain>(self, services);
+    auto writer = self->spawn<caf::detached + caf::linked>(log_writer, std::shared_ptr<const ChainServices>(self->state.services),
+                                                           ChainActor(self));
+    self->state.chain->start(std::move(writer));
+    Chain* chain = self->state.chain.get();
+    return {
+        [chain](const Submit& message) { chain->on_submit(message.submission); },
+        [chain](const Decided& message) { chain->on_decided(*message.certificate); },
+        [chain](const Durable& message) { chain->on_durable(message.height); },
+        [chain](const Wake&) { chain->on_wake(); },
+        [chain](const Drain& message) { chain->on_drain(message.drained); },
+    };
+}
+
+}  // namespace
+
+ChainActor spawn_chain(caf::actor_system& system, const ChainServices& services) {
+    return system.spawn(chain_behavior, services);
+}
+
+}  // namespace ait::consensus

@@ -1,0 +1,79 @@
+#pragma once
+
+// One chain's durable data as the chain actor uses it: recovery at start, one log record a block,
+// publication behind it, and readers. Holds no protocol.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/consensus/execution.hpp"
+#include "actors/consensus/reader.hpp"
+#include "storage/chain_store.hpp"
+#include "storage/log.hpp"
+
+namespace ait::consensus {
+
+/// A block with the votes that made it final and the blobs that came with it.
+struct SealedBlock {
+    ExecutedBlock block{};
+    Certificate certificate{};
+    std::vector<std::string> sidecars{};
+};
+
+/// What recovery did, for the node's log.
+struct Recovery {
+    std::uint64_t flushed_height = 0;
+    std::uint64_t replayed_blocks = 0;
+    std::uint64_t log_bytes_cut = 0;
+    std::int64_t took_us = 0;
+};
+
+class ChainData {
+  public:
+    struct Options {
+        storage::FileSystem& files;
+        std::string log_directory;
+        storage::Database& database;
+        Genesis genesis;
+        const RuleSet& rules;  ///< outlives the chain
+        const Clock& clock;
+        std::uint64_t segment_bytes = storage::log_segment_bytes_default;
+    };
+    /// Opens log and store, executes genesis where the store is empty, replays what the store lacks.
+    /// Errors: corrupt_data, storage_failed, check_failed (another genesis, rules that differ).
+    static Result<std::unique_ptr<ChainData>> open(Options options);
+
+    [[nodiscard]] const Genesis& genesis() const { return options_.genesis; }
+    [[nodiscard]] const Hash& genesis_id() const { return genesis_id_; }
+    [[nodiscard]] const RuleSet& rules() const { return options_.rules; }
+    [[nodiscard]] const Recovery& recovery() const { return recovery_; }
+
+    /// A consistent view of the last published block; short-lived. Any thread, one at a time each.
+    [[nodiscard]] std::unique_ptr<ChainReader> reader() const;
+
+    /// Chain actor only.
+    [[nodiscard]] const Tip& tip() const { return tip_; }
+    /// Makes a durable block visible. Error overloaded: the store is behind, call again later.
+    Status publish(const SealedBlock& sealed);
+
+    /// Log writer only: one record, then durable.
+    Status write(const SealedBlock& sealed);
+    /// Log writer only: drops log segments that the store holds durably, when there are many.
+    Status prune_log();
+
+  private:
+    explicit ChainData(Options options);
+    Status recover();
+    Status start_from_genesis();
+    Status replay(std::uint64_t height, std::string_view payload);
+
+    Options options_;
+    Hash genesis_id_{};
+    Tip tip_{};
+    Recovery recovery_{};
+    std::unique_ptr<storage::BlockLog> log_;
+    std::unique_ptr<storage::ChainStore> store_;
+};
+
+}  // namespace ait::consensus
