@@ -51,7 +51,7 @@ struct DiskSpace {
 Result<DiskSpace> disk_space(const std::string& path);
 
 /// Replaces or creates a file so that after a crash the old or the new bytes are there: temporary
-/// file, fsync, rename, fsync of the directory. Errors: limit_reached (disk full), storage_failed.
+/// file PATH.tmp, fsync, rename, fsync of the directory. One writer a path at a time. Errors: limit_reached (disk full), storage_failed.
 Status write_file_durably(const std::string& path, std::string_view bytes, ::mode_t mode);
 
 /// Errors: not_found, too_large (more than bytes_max), storage_failed.

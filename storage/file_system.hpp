@@ -58,6 +58,9 @@ class FileSystem {
     virtual Status sync_directory(const std::string& path) = 0;
 };
 
+/// The Error for a failed system call. `doing` completes "The storage could not ...".
+[[nodiscard]] Error from_errno(int error_number, std::string_view doing, const std::string& path);
+
 /// The machine's file system; one object for the whole process. Any thread.
 FileSystem& posix_file_system();
 

@@ -29,10 +29,11 @@
 namespace ait::storage {
 
 inline constexpr std::uint64_t log_segment_bytes_default = 64ULL * 1024 * 1024;
+inline constexpr std::uint64_t log_segment_bytes_max = 1024ULL * 1024 * 1024;
 inline constexpr std::uint32_t log_payload_bytes_max = 128U * 1024 * 1024;
 
 struct LogOptions {
-    std::uint64_t segment_bytes = log_segment_bytes_default;  ///< at least 4096; a larger record gets a larger segment
+    std::uint64_t segment_bytes = log_segment_bytes_default;  ///< a larger record gets a larger one
     Random* random = &system_random();  ///< names a new log, so that files of two logs never mix
 };
 
@@ -92,19 +93,23 @@ class BlockLog {
 
     BlockLog(FileSystem& files, std::string directory, LogOptions options);
 
+    // log_open.cpp: what is there
     Status load();
-    Result<bool> load_segment(const std::string& name, bool is_newest);
+    Status load_segment(const std::string& name, bool is_newest);
+    Status drop_interrupted_segment(const std::string& name, std::unique_ptr<File> file);
     Status scan_records(Segment& segment, bool is_newest);
+    [[nodiscard]] Result<bool> take_record(Segment& segment, std::uint64_t& offset);
     Status settle_tail(Segment& segment, std::uint64_t offset, bool is_newest);
-    Result<bool> tail_was_synced(const Segment& segment, std::uint64_t offset,
-                                 std::uint64_t height) const;
-    Status drop_unsynced_segment(const std::string& name, Segment segment);
-    Status roll(std::uint64_t height, std::uint64_t record_bytes);
+    [[nodiscard]] Result<bool> rest_was_synced(const Segment& segment, std::uint64_t offset) const;
+
+    // log.cpp: what is added, read and removed
+    Status make_room(std::uint64_t height, std::uint64_t record_bytes);
     Status create_segment(std::uint64_t height, std::uint64_t capacity_bytes);
-    Status write(Segment& segment, std::uint64_t offset, std::string_view bytes);
+    Status fill_new_segment(Segment& segment);
+    Status zero_ahead(Segment& segment, std::uint64_t offset);
     Status poison(const Error& cause);
-    [[nodiscard]] Result<std::string> read_record(const Segment& segment, std::uint64_t height) const;
-    [[nodiscard]] std::uint64_t next_height() const noexcept;
+    [[nodiscard]] const Segment& segment_of(std::uint64_t height) const;
+    [[nodiscard]] Result<std::string> read_record(std::uint64_t height) const;
     [[nodiscard]] std::string path_of(const std::string& name) const;
 
     FileSystem* files_;
@@ -113,11 +118,16 @@ class BlockLog {
     LogOpening opening_;
     std::optional<Error> poison_;
     std::deque<Segment> segments_;
-    std::uint64_t log_id_ = 0;
+    std::uint64_t log_id_ = 0;        ///< drawn when the first segment was made
+    std::uint64_t next_height_ = 0;   ///< means nothing while there is no segment
     std::uint64_t tail_offset_ = 0;   ///< in the newest segment: where the next record goes
     std::uint64_t zeroed_until_ = 0;  ///< in the newest segment: blocks below are allocated and written
     std::uint64_t synced_below_ = 0;  ///< heights below are durable
     bool is_dirty_ = false;
 };
+
+/// The Error for damage, naming the place; `segment` is a file name.
+[[nodiscard]] Error log_damaged(const std::string& segment, std::uint64_t offset,
+                                std::uint64_t height, const std::string& why);
 
 }  // namespace ait::storage

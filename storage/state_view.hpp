@@ -40,6 +40,15 @@ void scan_merged(const WriteSet& writes, const StateReader& base, std::string_vi
 class StateView final : public StateReader {
   public:
     explicit StateView(const StateReader& base) : base_(&base) {}
+    // A view over a view would look like a copy of it, so neither is spelt this way: see overlay().
+    StateView(const StateView&) = delete;
+    StateView& operator=(const StateView&) = delete;
+    ~StateView() override = default;
+
+    /// An empty view over this one: `StateView transaction = block.overlay();`
+    [[nodiscard]] StateView overlay() const {
+        return StateView(static_cast<const StateReader&>(*this));
+    }
 
     [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
     void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
