@@ -249,4 +249,28 @@ struct PolledJobView {
     }
 };
 
+struct SessionView {
+    std::string token{};  ///< bearer token of the miner's further requests
+    std::string miner_id{};
+    UnixMs expires_at{};
+    std::uint64_t heartbeat_ms = 10'000;
+    static constexpr auto fields() {
+        using T = SessionView;
+        return std::tuple{field("token", &T::token, "Bearer token of further requests."),
+                          field("miner_id", &T::miner_id, "The miner's id."),
+                          field("expires_at", &T::expires_at, "Open a new one before."),
+                          field("heartbeat_ms", &T::heartbeat_ms, "Say that you are alive this often.")};
+    }
+};
+
+struct HeartbeatView {
+    std::vector<std::string> cancelled_jobs{};
+    bool drain = false;
+    static constexpr auto fields() {
+        using T = HeartbeatView;
+        return std::tuple{field("cancelled_jobs", &T::cancelled_jobs, "Not held any more: stop working on these."),
+                          field("drain", &T::drain, "Take nothing new.")};
+    }
+};
+
 }  // namespace ait::miner

@@ -105,6 +105,21 @@ inline constexpr std::array poll{
               .default_text = "5"},
     Parameter{.name = "max", .kind = ValueKind::integer, .help = "Jobs at most.", .default_text = "1"},
     wallet};
+inline constexpr std::array session{
+    Parameter{.name = "address", .kind = ValueKind::address, .presence = Presence::required,
+              .help = "The miner's account."},
+    Parameter{.name = "public_key", .kind = ValueKind::hex, .presence = Presence::required,
+              .help = "Its key."},
+    Parameter{.name = "time_unix_ms", .kind = ValueKind::integer, .presence = Presence::required,
+              .help = "The miner's clock; at most a minute off."},
+    Parameter{.name = "signature", .kind = ValueKind::hex, .presence = Presence::required,
+              .help = "Over chain|genesis|address|time_unix_ms under the domain session/1."}};
+inline constexpr std::array heartbeat{
+    Parameter{.name = "jobs", .kind = ValueKind::json,
+              .help = "Leases held now: [{\"job_id\",\"attempt\"}]; they are renewed."},
+    Parameter{.name = "models", .kind = ValueKind::json, .help = "Names of the models that are loaded."},
+    Parameter{.name = "inference_url", .help = "Where this miner serves inference.", .bytes_max = 256},
+    Parameter{.name = "metrics", .kind = ValueKind::json, .help = "Measured figures."}};
 inline constexpr std::array start{
     Parameter{.name = "foreground",
               .kind = ValueKind::boolean,
@@ -232,6 +247,20 @@ inline constexpr std::array operations{
               .parameters = rows::poll,
               .response = &schema_of<PolledJobView>,
               .examples = "aitbc miner poll\naitbc miner poll --wait 30 --max 4"},
+    Operation{.name = "miner.session",
+              .kind = OperationKind::local,
+              .summary = "Open a session that is bound to a miner's key.",
+              .role = Role::anyone,
+              .rest = {"POST", "/api/v1/miners/sessions"},
+              .parameters = rows::session,
+              .response = &schema_of<SessionView>},
+    Operation{.name = "miner.heartbeat",
+              .kind = OperationKind::local,
+              .summary = "Say that a miner is alive and renew the leases that it holds.",
+              .role = Role::member,
+              .rest = {"POST", "/api/v1/miners/heartbeat"},
+              .parameters = rows::heartbeat,
+              .response = &schema_of<HeartbeatView>},
     Operation{.name = "miner.start",
               .kind = OperationKind::client,
               .summary = "Start a miner process on this machine.",
@@ -251,7 +280,7 @@ inline constexpr std::array operations{
 };
 
 /// Handlers of the rows that this domain answers (operations.cpp; only aitbcd links it). Not among
-/// them: miner.poll, a long wait at the edge.
+/// them: miner.poll, miner.session and miner.heartbeat, which live at the edge (actor.hpp).
 std::span<const Binding> bindings();
 
 }  // namespace ait::miner
