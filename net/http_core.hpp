@@ -1,0 +1,73 @@
+#pragma once
+
+// What the parts of the server share: the I/O loop, limits, counters and the table of connections.
+// Inner header of the server: it brings in Asio, so only the .cpp files of the server include it.
+
+#include <array>
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "net/http_server.hpp"
+#include "runtime/base/clock.hpp"
+
+namespace ait::net {
+
+class HttpSession;
+
+/// Invariants:
+///  1. Sessions are touched on the I/O thread only; other threads reach them through run().
+///  2. After `is_stopped` nothing is posted any more, so nothing waits in the loop for ever.
+struct HttpCore {
+    HttpCore(HttpServer::Options given, HttpServer::Handler given_handler)
+        : options(std::move(given)), handler(std::move(given_handler)) {}
+
+    /// Runs `task` on the I/O thread: now if this is it, else soon; never after the end.
+    template <class Task>
+    void run(Task&& task) {
+        if (std::this_thread::get_id() == thread_id.load()) {
+            std::forward<Task>(task)();
+            return;
+        }
+        const std::lock_guard lock(post_mutex);
+        if (!is_stopped) boost::asio::post(io, std::forward<Task>(task));
+    }
+    [[nodiscard]] static std::int64_t now_ms() { return system_clock().monotonic_us() / 1000; }
+    void count(HttpRefusal refusal) { ++refused_total[static_cast<std::size_t>(refusal)]; }
+    /// Forgets a connection that has closed.
+    void forget(HttpSession& session, const std::string& address);
+
+    const HttpServer::Options options;
+    const HttpServer::Handler handler;
+    boost::asio::io_context io{1};
+    std::atomic<std::thread::id> thread_id{};
+    std::mutex post_mutex{};
+    bool is_stopped = false;
+    std::atomic<bool> is_draining = false;
+
+    // The I/O thread's own.
+    std::unordered_map<HttpSession*, std::shared_ptr<HttpSession>> sessions{};
+    std::unordered_map<std::string, std::uint32_t> connections_by_address{};
+
+    // Woken when the last connection closes.
+    std::mutex idle_mutex{};
+    std::condition_variable idle{};
+
+    std::atomic<std::uint64_t> connections_open = 0;
+    std::atomic<std::uint64_t> connections_total = 0;
+    std::atomic<std::uint64_t> requests_in_flight = 0;
+    std::atomic<std::uint64_t> requests_total = 0;
+    std::atomic<std::uint64_t> received_bytes_total = 0;
+    std::atomic<std::uint64_t> sent_bytes_total = 0;
+    std::array<std::atomic<std::uint64_t>, http_refusal_count> refused_total{};
+};
+
+}  // namespace ait::net
