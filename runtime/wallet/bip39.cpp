@@ -127,7 +127,7 @@ void set_bit(std::span<std::uint8_t> bytes, std::size_t bit, bool value) {
 }
 
 bool get_bit(std::span<const std::uint8_t> bytes, std::size_t bit) {
-    return ((bytes[bit / 8] >> (7 - bit % 8)) & 1U) != 0;
+    return (bytes[bit / 8] & (0x80U >> (bit % 8))) != 0;
 }
 
 }  // namespace
