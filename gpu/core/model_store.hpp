@@ -50,7 +50,8 @@ class ModelStore {
     /// read), limit_reached. Blocking.
     static Result<ModelStore> scan(std::span<const std::filesystem::path> folders, Aliases aliases);
 
-    [[nodiscard]] std::span<const ModelFile> files() const noexcept { return files_; }
+    [[nodiscard]] std::span<const ModelFile> files() const& noexcept { return files_; }
+    std::span<const ModelFile> files() const&& = delete;  ///< it would dangle
     [[nodiscard]] const Aliases& aliases() const noexcept { return aliases_; }
 
     /// By alias, canonical name or "name:quantisation", in any case, ":latest" meaning nothing; or
