@@ -13,10 +13,17 @@ StopFilter::StopFilter(std::vector<std::string> stops) : stops_(std::move(stops)
 
 StopFilter::Passed StopFilter::push(std::string_view text) {
     held_ += text;
-    std::size_t found = std::string::npos;
-    for (const std::string& stop : stops_) found = std::min(found, held_.find(stop));
-    if (found != std::string::npos) {
-        Passed passed{.text = held_.substr(0, found), .stopped = true};
+    // The one that is complete first wins, so that it does not matter how the text is cut.
+    std::size_t begin = held_.size();
+    std::size_t end = std::string::npos;
+    for (const std::string& stop : stops_) {
+        const std::size_t found = held_.find(stop);
+        if (found == std::string::npos || found + stop.size() > end) continue;
+        begin = found + stop.size() < end ? found : std::min(begin, found);
+        end = found + stop.size();
+    }
+    if (end != std::string::npos) {
+        Passed passed{.text = held_.substr(0, begin), .stopped = true};
         held_.clear();
         return passed;
     }

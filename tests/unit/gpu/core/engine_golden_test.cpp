@@ -28,7 +28,8 @@ std::string environment(const char* name) {
 fs::path model_path() {
     if (const auto given = environment("AITBC_TEST_MODEL"); !given.empty()) return given;
     const std::string cache = environment("XDG_CACHE_HOME");
-    const fs::path base = cache.empty() ? fs::path(environment("HOME")) / ".cache" : fs::path(cache);
+    const fs::path base =
+        cache.empty() ? fs::path(environment("HOME")) / ".cache" : fs::path(cache);
     return base / "aitbc" / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf";
 }
 
@@ -61,7 +62,8 @@ class Golden : public testing::Test {
     }
 
     /// Logits after the prompt and after each of the first steps - 1 reference tokens.
-    static std::vector<float> teacher_forced(Engine& engine, const Json& item, std::uint32_t steps) {
+    static std::vector<float> teacher_forced(Engine& engine, const Json& item,
+                                             std::uint32_t steps) {
         auto tokens = item.at("prompt_ids").get<std::vector<std::uint32_t>>();
         const auto ids = item.at("ids").get<std::vector<std::uint32_t>>();
         tokens.insert(tokens.end(), ids.begin(), ids.begin() + steps - 1);
