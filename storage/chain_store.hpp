@@ -20,9 +20,6 @@
 
 namespace ait::storage {
 
-inline constexpr std::size_t unflushed_bytes_max = 64U * 1024 * 1024;
-inline constexpr std::size_t flush_bytes_threshold = 8U * 1024 * 1024;
-inline constexpr std::uint32_t flush_interval_ms = 250;
 inline constexpr std::size_t page_bytes_max = 8U * 1024 * 1024;
 
 /// Called once, on any thread, when stored data cannot be read or written any more; must end the
@@ -36,8 +33,8 @@ class Database {
         std::size_t block_cache_bytes = 16U * 1024 * 1024;
         StorageFatal on_fatal{};  ///< default: prints the error and exits with its exit status
     };
-    /// Creates what is missing. Errors: corrupt_data, storage_failed, unsupported (newer format),
-    /// conflict (open elsewhere).
+    /// Creates what is missing. Errors: corrupt_data, storage_failed (also: open elsewhere),
+    /// unsupported (another format).
     static Result<std::unique_ptr<Database>> open(const std::string& directory, Options options);
     static Result<std::unique_ptr<Database>> open(const std::string& directory);
     Database(const Database&) = delete;
@@ -77,13 +74,20 @@ struct Page {
     bool more = false;
 };
 
+struct StoreOptions {
+    std::uint32_t flush_interval_ms = 250;
+    std::size_t flush_bytes = 8U * 1024 * 1024;           ///< flushes before the interval is over
+    std::size_t unflushed_bytes_max = 64U * 1024 * 1024;  ///< publish() refuses beyond
+};
+
 class ReadGuard;
 
 /// One chain in the database, which must outlive it. Any thread; publish() by one thread at a time.
 class ChainStore {
   public:
     /// `chain`: 1 to limits::name_bytes_max bytes; at most one ChainStore a chain. Starts the flusher.
-    static Result<std::unique_ptr<ChainStore>> open(Database& database, const std::string& chain);
+    static Result<std::unique_ptr<ChainStore>> open(Database& database, const std::string& chain,
+                                                    StoreOptions options = {});
     ChainStore(const ChainStore&) = delete;
     ChainStore& operator=(const ChainStore&) = delete;
     /// Flushes what is published and stops the flusher. No ReadGuard may be left.
@@ -118,6 +122,7 @@ class ChainStore {
   private:
     friend class ReadGuard;
     explicit ChainStore(std::unique_ptr<Implementation> implementation);
+    void wake_flusher(bool is_urgent);
     std::unique_ptr<Implementation> implementation_;
 };
 

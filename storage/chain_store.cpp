@@ -1,0 +1,465 @@
+#include "storage/chain_store.hpp"
+
+#include <rocksdb/write_batch.h>
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+
+#include "runtime/base/assert.hpp"
+#include "runtime/base/bytes.hpp"
+#include "runtime/base/limits.hpp"
+#include "storage/rocks.hpp"
+
+namespace ait::storage {
+namespace {
+
+constexpr std::string_view height_key = "height";
+constexpr std::size_t entry_overhead_bytes = 96;  // of a map's node and two small strings
+constexpr std::size_t data_column_count = column_count - 1;  // meta holds only the height
+
+std::size_t bytes_of(const std::string& key, const std::optional<std::string>& value) {
+    return entry_overhead_bytes + key.size() + (value.has_value() ? value->size() : 0);
+}
+
+/// Published and not yet in RocksDB: a write set for each table.
+struct Layer {
+    std::array<WriteSet, data_column_count> columns;
+    std::size_t bytes = 0;
+
+    [[nodiscard]] const WriteSet& column(Column which) const {
+        return columns.at(static_cast<std::size_t>(which));
+    }
+    [[nodiscard]] bool is_empty() const { return bytes == 0; }
+
+    void set(Column which, std::string key, std::optional<std::string> value) {
+        WriteSet single;
+        single.emplace(std::move(key), std::move(value));
+        add(which, std::move(single));
+    }
+    /// Moves the nodes over, so that publishing a block allocates nothing for its state.
+    void add(Column which, WriteSet&& writes) {
+        WriteSet& own = columns.at(static_cast<std::size_t>(which));
+        for (const auto& [key, value] : writes) bytes += bytes_of(key, value);
+        own.merge(writes);
+        for (auto& [key, value] : writes) {  // keys that both had
+            auto& old = own.find(key)->second;
+            bytes -= bytes_of(key, old);
+            old = std::move(value);
+        }
+    }
+};
+
+/// What a published table shows: the newer layer over the one being flushed over RocksDB.
+class LayeredColumn final : public StateReader {
+  public:
+    LayeredColumn(const Layer& newer, const Layer& older, Column which, DatabaseColumn stored)
+        : newer_(&newer.column(which)), older_(&older.column(which)), stored_(std::move(stored)) {}
+
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
+        for (const auto* writes : {newer_, older_}) {
+            if (const auto found = writes->find(key); found != writes->end()) return found->second;
+        }
+        return stored_.get(key);
+    }
+    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
+        scan_merged(*newer_, Flushing{*older_, stored_}, prefix, from, visit);
+    }
+    [[nodiscard]] const std::optional<Error>& failure() const noexcept { return stored_.failure(); }
+
+  private:
+    struct Flushing final : StateReader {
+        Flushing(const WriteSet& given_writes, const StateReader& given_base)
+            : writes(&given_writes), base(&given_base) {}
+        [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
+            const auto found = writes->find(key);
+            return found == writes->end() ? base->get(key) : found->second;
+        }
+        void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
+            scan_merged(*writes, *base, prefix, from, visit);
+        }
+        const WriteSet* writes;
+        const StateReader* base;
+    };
+
+    const WriteSet* newer_;
+    const WriteSet* older_;
+    DatabaseColumn stored_;
+};
+
+Error store_failed(const Error& cause) {
+    return Error{ErrorCode::storage_failed, "The chain's store has failed and takes no more blocks.",
+                 cause.what + " " + cause.why,
+                 "Check the disk and restart the node; it goes on from the block log."};
+}
+
+}  // namespace
+
+/// Invariants
+///  1. `newer` over `flushing` over RocksDB is the state at `height`, at every moment in which `gate`
+///     is held, shared or not.
+///  2. `flushing` is changed only by the flush, under `flush_mutex` and `gate`; while its batch is
+///     being written it stays, so that it does not matter whether RocksDB shows the batch yet.
+///  3. RocksDB holds all effects of the blocks up to `flushed_height` and of no later one.
+struct ChainStore::Implementation {
+    Implementation(Database::Implementation& given_database, std::string given_prefix,
+                   const StoreOptions& given_options)
+        : database(given_database), prefix(std::move(given_prefix)), options(given_options) {}
+
+    [[nodiscard]] std::shared_lock<std::shared_mutex> lock_shared();
+    [[nodiscard]] std::unique_lock<std::shared_mutex> lock();
+    Status load_height();
+    Status flush();
+    Status write_layer(const Layer& layer, std::optional<std::uint64_t> layer_height);
+    void run_flusher();
+    void stop_flusher();
+    [[nodiscard]] LayeredColumn column(Column which, bool keeps_failure) const;
+
+    Database::Implementation& database;
+    const std::string prefix;
+    const StoreOptions options;
+
+    // A waiting writer keeps new readers out, which a shared_mutex alone need not do: otherwise
+    // readers that overlap without end would hold up every block.
+    std::mutex door;
+    std::shared_mutex gate;
+    Layer newer;
+    Layer flushing;
+    std::optional<std::uint64_t> height;
+    std::optional<std::uint64_t> flushing_height;
+    std::optional<std::uint64_t> flushed_height;
+    std::optional<Error> failure;
+
+    std::mutex flush_mutex;  // taken before gate
+
+    std::mutex flusher_mutex;  // taken last
+    std::condition_variable flusher_wakes;
+    bool flusher_stops = false;
+    bool flusher_has_work = false;
+    bool flusher_is_urged = false;
+    std::thread flusher;
+};
+
+std::shared_lock<std::shared_mutex> ChainStore::Implementation::lock_shared() {
+    const std::lock_guard queue(door);
+    return std::shared_lock(gate);
+}
+
+std::unique_lock<std::shared_mutex> ChainStore::Implementation::lock() {
+    const std::lock_guard queue(door);
+    return std::unique_lock(gate);
+}
+
+Status ChainStore::Implementation::load_height() {
+    std::string value;
+    const auto status = database.rocks->Get(rocksdb::ReadOptions(), database.column(Column::meta),
+                                            prefix + std::string(height_key), &value);
+    if (status.IsNotFound()) return {};
+    if (!status.ok()) return from_rocksdb(status, "read the height of a chain");
+    if (value.size() != 8) {
+        return from_rocksdb(rocksdb::Status::Corruption("height record"), "read the height of a chain");
+    }
+    height = from_big_endian(value);
+    flushed_height = height;
+    return {};
+}
+
+LayeredColumn ChainStore::Implementation::column(Column which, bool keeps_failure) const {
+    return {newer, flushing, which, DatabaseColumn(database, which, prefix, keeps_failure)};
+}
+
+Status ChainStore::Implementation::flush() {
+    const std::lock_guard one_at_a_time(flush_mutex);
+    bool is_second_try = false;
+    {
+        const auto exclusive = lock();
+        if (failure.has_value()) return *failure;
+        is_second_try = !flushing.is_empty();
+        if (!is_second_try) {
+            if (newer.is_empty()) return {};
+            std::swap(flushing, newer);
+            flushing_height = height;
+        }
+    }
+    // The disk was full: RocksDB refuses writes until it is told to go on. The write shows whether it can.
+    if (is_second_try) (void)database.rocks->Resume();
+    auto written = write_layer(flushing, flushing_height);
+    Layer done;  // destroyed after the lock
+    const auto exclusive = lock();
+    if (!written.ok()) {
+        if (written.error().code != ErrorCode::limit_reached) failure = store_failed(written.error());
+        return written;
+    }
+    std::swap(done, flushing);
+    flushed_height = flushing_height;
+    return {};
+}
+
+Status ChainStore::Implementation::write_layer(const Layer& layer,
+                                               std::optional<std::uint64_t> layer_height) {
+    rocksdb::WriteBatch batch;
+    std::string key = prefix;
+    rocksdb::Status status;
+    for (std::size_t i = 0; i < data_column_count; ++i) {
+        auto* column = database.columns.at(i);
+        for (const auto& [short_key, value] : layer.columns.at(i)) {
+            key.resize(prefix.size());
+            key += short_key;
+            status = value.has_value() ? batch.Put(column, key, *value) : batch.Delete(column, key);
+            if (!status.ok()) return from_rocksdb(status, "gather a block's writes");
+        }
+    }
+    if (layer_height.has_value()) {
+        key.resize(prefix.size());
+        key += height_key;
+        status = batch.Put(database.column(Column::meta), key, big_endian(*layer_height));
+        if (!status.ok()) return from_rocksdb(status, "gather a block's writes");
+    }
+    rocksdb::WriteOptions write_options;
+    write_options.sync = false;  // the block log is what is synced
+    write_options.disableWAL = false;
+    status = database.rocks->Write(write_options, &batch);
+    if (!status.ok()) return from_rocksdb(status, "write blocks");
+    return {};
+}
+
+void ChainStore::Implementation::run_flusher() {
+    std::unique_lock waiting(flusher_mutex);
+    while (true) {
+        flusher_wakes.wait(waiting, [&] { return flusher_stops || flusher_has_work; });
+        flusher_wakes.wait_for(waiting, std::chrono::milliseconds(options.flush_interval_ms),
+                               [&] { return flusher_stops || flusher_is_urged; });
+        if (flusher_stops) return;
+        flusher_has_work = false;
+        flusher_is_urged = false;
+        waiting.unlock();
+        // A failure is kept and refuses the next publish, where it is handled; a full disk is tried
+        // again after the interval.
+        const bool flushed = flush().ok();
+        waiting.lock();
+        if (!flushed) flusher_has_work = true;
+    }
+}
+
+void ChainStore::Implementation::stop_flusher() {
+    {
+        const std::lock_guard waking(flusher_mutex);
+        flusher_stops = true;
+    }
+    flusher_wakes.notify_one();
+    flusher.join();
+}
+
+ChainStore::ChainStore(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+ChainStore::~ChainStore() {
+    implementation_->stop_flusher();
+    // What this cannot write is replayed from the block log at the next start.
+    (void)implementation_->flush();
+}
+
+Result<std::unique_ptr<ChainStore>> ChainStore::open(Database& database, const std::string& chain,
+                                                    StoreOptions options) {
+    if (chain.empty() || chain.size() > limits::name_bytes_max) {
+        return Error{ErrorCode::invalid_argument, "The chain's name cannot be used.",
+                     "It has " + std::to_string(chain.size()) + " bytes; 1 to " +
+                         std::to_string(limits::name_bytes_max) + " are allowed.",
+                     ""};
+    }
+    // The length before the name keeps one chain's keys from lying inside another's.
+    auto prefix = static_cast<char>(chain.size()) + chain;
+    auto implementation =
+        std::make_unique<Implementation>(database.implementation(), std::move(prefix), options);
+    auto loaded = implementation->load_height();
+    if (!loaded.ok()) return loaded.error();
+    auto* shared = implementation.get();
+    shared->flusher = std::thread([shared] { shared->run_flusher(); });
+    return std::unique_ptr<ChainStore>(new ChainStore(std::move(implementation)));
+}
+
+Status ChainStore::publish(BlockWrites&& block) {
+    auto& store = *implementation_;
+    bool is_urgent = false;
+    {
+        const auto exclusive = store.lock();
+        if (store.failure.has_value()) return *store.failure;
+        if (store.height.has_value() && block.height != *store.height + 1) {
+            return Error{ErrorCode::conflict, "The block was not published.",
+                         "Its height is " + std::to_string(block.height) + "; the next one is " +
+                             std::to_string(*store.height + 1) + ".",
+                         "Publish blocks in order."};
+        }
+        const auto unflushed = store.newer.bytes + store.flushing.bytes;
+        if (unflushed > store.options.unflushed_bytes_max) {
+            return Error{ErrorCode::overloaded, "The block was not published yet.",
+                         std::to_string(unflushed) + " bytes of earlier blocks wait for the disk.",
+                         "Wait for the flusher, then publish it again."};
+        }
+        store.newer.add(Column::state, std::move(block.state));
+        store.newer.set(Column::blocks, big_endian(block.height), std::move(block.block_record));
+        for (auto& key : block.index_erased) store.newer.set(Column::index, std::move(key), std::nullopt);
+        for (auto& [key, value] : block.index) {
+            store.newer.set(Column::index, std::move(key), std::move(value));
+        }
+        for (auto& [key, value] : block.events) {
+            store.newer.set(Column::events, std::move(key), std::move(value));
+        }
+        for (auto& [key, value] : block.blobs) {
+            store.newer.set(Column::blobs, std::move(key), std::move(value));
+        }
+        store.height = block.height;
+        is_urgent = store.newer.bytes >= store.options.flush_bytes;
+    }
+    wake_flusher(is_urgent);
+    return {};
+}
+
+void ChainStore::wake_flusher(bool is_urgent) {
+    bool changes = false;
+    {
+        const std::lock_guard waking(implementation_->flusher_mutex);
+        changes = !implementation_->flusher_has_work || is_urgent;
+        implementation_->flusher_has_work = true;
+        if (is_urgent) implementation_->flusher_is_urged = true;
+    }
+    if (changes) implementation_->flusher_wakes.notify_one();
+}
+
+Result<std::optional<std::uint64_t>> ChainStore::flush_durable() {
+    // Twice: the first may only have finished what an earlier one could not, or what was published
+    // before it began.
+    for (int i = 0; i < 2; ++i) {
+        auto flushed = implementation_->flush();
+        if (!flushed.ok()) return flushed.error();
+    }
+    const auto height_before_sync = flushed_height();
+    const auto status = implementation_->database.rocks->SyncWAL();
+    if (!status.ok()) {
+        auto error = store_failed(from_rocksdb(status, "sync its log"));
+        const auto exclusive = implementation_->lock();
+        implementation_->failure = error;
+        return error;
+    }
+    return height_before_sync;
+}
+
+std::optional<std::uint64_t> ChainStore::height() const {
+    const auto shared = implementation_->lock_shared();
+    return implementation_->height;
+}
+
+std::optional<std::uint64_t> ChainStore::flushed_height() const {
+    const auto shared = implementation_->lock_shared();
+    return implementation_->flushed_height;
+}
+
+std::size_t ChainStore::unflushed_bytes() const {
+    const auto shared = implementation_->lock_shared();
+    return implementation_->newer.bytes + implementation_->flushing.bytes;
+}
+
+Status ChainStore::erase_blob(std::string_view hash) {
+    {
+        const auto exclusive = implementation_->lock();
+        if (implementation_->failure.has_value()) return *implementation_->failure;
+        implementation_->newer.set(Column::blobs, std::string(hash), std::nullopt);
+    }
+    wake_flusher(false);
+    return {};
+}
+
+Status ChainStore::prune_history_below(std::uint64_t height) {
+    auto& store = *implementation_;
+    const auto flushed = flushed_height();
+    if (height > flushed.value_or(0)) {
+        return Error{ErrorCode::conflict, "The history was not pruned.",
+                     "Height " + std::to_string(height) + " is not in the database yet.",
+                     "Flush first, or prune less."};
+    }
+    rocksdb::WriteBatch batch;
+    for (const auto which : {Column::blocks, Column::events}) {
+        const auto status = batch.DeleteRange(store.database.column(which), store.prefix,
+                                              store.prefix + big_endian(height));
+        if (!status.ok()) return from_rocksdb(status, "gather what to prune");
+    }
+    const auto status = store.database.rocks->Write(rocksdb::WriteOptions(), &batch);
+    if (!status.ok()) return from_rocksdb(status, "prune its history");
+    return {};
+}
+
+struct ReadGuard::Implementation {
+    Implementation(std::shared_lock<std::shared_mutex> given_lock, ChainStore::Implementation& given_store)
+        : lock(std::move(given_lock)), store(given_store), state(store.column(Column::state, false)) {}
+
+    Result<std::optional<std::string>> find(Column which, std::string_view key) const;
+    Result<Page> page(Column which, std::string_view prefix, std::string_view from,
+                      std::size_t rows_max) const;
+
+    std::shared_lock<std::shared_mutex> lock;
+    const ChainStore::Implementation& store;
+    LayeredColumn state;
+};
+
+Result<std::optional<std::string>> ReadGuard::Implementation::find(Column which,
+                                                                   std::string_view key) const {
+    const auto column = store.column(which, true);
+    auto found = column.get(key);
+    if (column.failure().has_value()) return *column.failure();
+    return found;
+}
+
+Result<Page> ReadGuard::Implementation::page(Column which, std::string_view prefix,
+                                             std::string_view from, std::size_t rows_max) const {
+    const auto column = store.column(which, true);
+    Page page;
+    std::size_t bytes = 0;
+    column.scan(prefix, from, [&](std::string_view key, std::string_view value) {
+        if (page.rows.size() == rows_max || bytes > page_bytes_max) {
+            page.more = true;
+            return false;
+        }
+        bytes += key.size() + value.size();
+        page.rows.emplace_back(key, value);
+        return true;
+    });
+    if (column.failure().has_value()) return *column.failure();
+    return page;
+}
+
+ReadGuard ChainStore::read() const {
+    return ReadGuard(
+        std::make_unique<ReadGuard::Implementation>(implementation_->lock_shared(), *implementation_));
+}
+
+ReadGuard::ReadGuard(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+ReadGuard::ReadGuard(ReadGuard&&) noexcept = default;
+ReadGuard::~ReadGuard() = default;
+
+const StateReader& ReadGuard::state() const noexcept { return implementation_->state; }
+
+std::uint64_t ReadGuard::height() const noexcept { return implementation_->store.height.value_or(0); }
+
+Result<std::optional<std::string>> ReadGuard::find_block(std::uint64_t height) const {
+    return implementation_->find(Column::blocks, big_endian(height));
+}
+Result<std::optional<std::string>> ReadGuard::find_index(std::string_view key) const {
+    return implementation_->find(Column::index, key);
+}
+Result<std::optional<std::string>> ReadGuard::find_blob(std::string_view hash) const {
+    return implementation_->find(Column::blobs, hash);
+}
+Result<Page> ReadGuard::scan_events(std::string_view from_key, std::size_t rows_max) const {
+    return implementation_->page(Column::events, "", from_key, rows_max);
+}
+Result<Page> ReadGuard::scan_index(std::string_view prefix, std::string_view from_key,
+                                   std::size_t rows_max) const {
+    return implementation_->page(Column::index, prefix, from_key, rows_max);
+}
+
+}  // namespace ait::storage

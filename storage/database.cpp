@@ -1,0 +1,217 @@
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "runtime/base/assert.hpp"
+#include "storage/rocks.hpp"
+
+namespace ait::storage {
+namespace {
+
+constexpr std::array<std::string_view, column_count> column_names{"state",  "blocks", "index",
+                                                                  "events", "blobs",  "meta"};
+constexpr std::string_view format_key = "format";  // no chain's prefix begins with 'f'
+constexpr std::string_view format_version = "1";
+static_assert('f' > 64, "chain prefixes begin with the length of a name");
+
+[[noreturn]] void print_and_exit(const Error& error) {
+    const auto text = render_error(error);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    std::fflush(stderr);
+    // No destructors: they would try to write what cannot be written.
+    std::_Exit(error_code_row(error.code).exit_status);
+}
+
+/// Chosen for a node that idles below 100 MB: everything is bounded, nothing is generous.
+rocksdb::DBOptions database_options() {
+    rocksdb::DBOptions options;
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    options.paranoid_checks = true;
+    // An unsynced tail of RocksDB's log may be lost; the height in it tells from where to replay.
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    options.max_total_wal_size = 32U * 1024 * 1024;
+    options.db_write_buffer_size = 32U * 1024 * 1024;
+    options.max_background_jobs = 2;
+    options.max_open_files = 256;
+    options.keep_log_file_num = 2;
+    options.max_log_file_size = 1024 * 1024;
+    options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+    options.stats_dump_period_sec = 0;
+    options.stats_persist_period_sec = 0;
+    options.bytes_per_sync = 1024 * 1024;
+    return options;
+}
+
+rocksdb::ColumnFamilyOptions column_options(Column which, const std::shared_ptr<rocksdb::Cache>& cache) {
+    rocksdb::BlockBasedTableOptions table;
+    table.block_cache = cache;
+    table.cache_index_and_filter_blocks = true;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.format_version = 5;
+    rocksdb::ColumnFamilyOptions options;
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    options.write_buffer_size = 8U * 1024 * 1024;
+    options.max_write_buffer_number = 2;
+    options.arena_block_size = 256U * 1024;
+    const bool is_bulky =
+        which == Column::blocks || which == Column::events || which == Column::blobs;
+    options.compression = is_bulky ? rocksdb::kZSTD : rocksdb::kLZ4Compression;
+    return options;
+}
+
+Status check_format(const Database::Implementation& database) {
+    std::string found;
+    auto status = database.rocks->Get(rocksdb::ReadOptions(), database.column(Column::meta),
+                                      rocksdb::Slice(format_key), &found);
+    if (status.IsNotFound()) {
+        status = database.rocks->Put(rocksdb::WriteOptions(), database.column(Column::meta),
+                                     rocksdb::Slice(format_key), rocksdb::Slice(format_version));
+        if (!status.ok()) return from_rocksdb(status, "write its format version");
+        return {};
+    }
+    if (!status.ok()) return from_rocksdb(status, "read its format version");
+    if (found == format_version) return {};
+    return Error{ErrorCode::unsupported, "The database cannot be used by this program.",
+                 "Its format is \"" + found.substr(0, 16) + "\"; this program knows \"" +
+                     std::string(format_version) + "\".",
+                 "Use the release that wrote it, or restore a backup of this release."};
+}
+
+/// The smallest string above all that begin with `prefix`; the chain's prefix is never all 0xFF.
+std::string end_of_prefix(std::string prefix) {
+    while (static_cast<unsigned char>(prefix.back()) == 0xFF) {
+        prefix.pop_back();
+        AIT_ASSERT(!prefix.empty());
+    }
+    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+    return prefix;
+}
+
+}  // namespace
+
+Error from_rocksdb(const rocksdb::Status& status, std::string_view doing) {
+    AIT_ASSERT(!status.ok());
+    Error error{ErrorCode::storage_failed, "The database could not " + std::string(doing) + ".",
+                "RocksDB says: " + status.ToString() + ".",
+                "Look at the disk's health and at the kernel's messages, then restart the node."};
+    if (status.IsNoSpace()) {
+        error.code = ErrorCode::limit_reached;
+        error.next = "Free some space on this disk, or raise the quota.";
+    } else if (status.IsCorruption()) {
+        error.code = ErrorCode::corrupt_data;
+        error.next = "Restore the data directory from a backup, or start with an empty one and let the "
+                     "node fetch the chain from its peers.";
+    }
+    return error;
+}
+
+Database::Implementation::~Implementation() {
+    if (rocks == nullptr) return;
+    for (auto* handle : columns) {
+        // Fails only for a handle that is not one of this database.
+        if (handle != nullptr) (void)rocks->DestroyColumnFamilyHandle(handle);
+    }
+    // What is not flushed stays in RocksDB's own log or comes back from the block log.
+    (void)rocks->Close();
+}
+
+void Database::Implementation::fail(const Error& error) const {
+    if (!on_fatal) print_and_exit(error);
+    on_fatal(error);
+    assertion_failed("on_fatal must not return", __FILE__, __LINE__);
+}
+
+Database::Database(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& directory) {
+    return open(directory, Options());
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& directory, Options options) {
+    const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
+    std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+    for (std::size_t i = 0; i < column_count; ++i) {
+        descriptors.emplace_back(std::string(column_names[i]),
+                                 column_options(static_cast<Column>(i), cache));
+    }
+    // RocksDB insists on its default column family; it stays empty.
+    descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, column_options(Column::meta, cache));
+
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* rocks = nullptr;
+    const auto status =
+        rocksdb::DB::Open(database_options(), directory, descriptors, &handles, &rocks);
+    if (!status.ok()) return from_rocksdb(status, "open " + directory);
+    auto implementation = std::make_unique<Implementation>();
+    implementation->rocks.reset(rocks);
+    implementation->on_fatal = std::move(options.on_fatal);
+    std::copy_n(handles.begin(), column_count, implementation->columns.begin());
+    (void)rocks->DestroyColumnFamilyHandle(handles.back());  // as in the destructor
+    auto checked = check_format(*implementation);
+    if (!checked.ok()) return checked.error();
+    return std::unique_ptr<Database>(new Database(std::move(implementation)));
+}
+
+std::uint64_t Database::disk_bytes() const {
+    std::uint64_t total = 0;
+    for (auto* handle : implementation_->columns) {
+        std::uint64_t bytes = 0;
+        if (implementation_->rocks->GetIntProperty(
+                handle, rocksdb::DB::Properties::kTotalSstFilesSize, &bytes)) {
+            total += bytes;
+        }
+    }
+    return total;
+}
+
+Status Database::verify_checksums() const {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    options.fill_cache = false;
+    const auto status = implementation_->rocks->VerifyChecksum(options);
+    if (!status.ok()) return from_rocksdb(status, "verify its files");
+    return {};
+}
+
+void DatabaseColumn::report(const rocksdb::Status& status) const {
+    auto error = from_rocksdb(status, "read");
+    if (!keeps_failure_) database_->fail(error);
+    failure_ = std::move(error);
+}
+
+std::optional<std::string> DatabaseColumn::get(std::string_view key) const {
+    std::string full(chain_prefix_);
+    full += key;
+    std::string value;
+    const auto status = database_->rocks->Get(rocksdb::ReadOptions(), column_, full, &value);
+    if (status.ok()) return value;
+    if (!status.IsNotFound()) report(status);
+    return std::nullopt;
+}
+
+void DatabaseColumn::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
+    const auto full_prefix = std::string(chain_prefix_).append(prefix);
+    const auto first = std::string(chain_prefix_).append(std::max(prefix, from));
+    const auto end = end_of_prefix(full_prefix);
+    if (first >= end) return;
+    const rocksdb::Slice upper_bound(end);
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &upper_bound;
+    const std::unique_ptr<rocksdb::Iterator> rows(database_->rocks->NewIterator(options, column_));
+    for (rows->Seek(first); rows->Valid(); rows->Next()) {
+        auto key = rows->key().ToStringView();
+        key.remove_prefix(chain_prefix_.size());
+        if (!visit(key, rows->value().ToStringView())) return;
+    }
+    if (!rows->status().ok()) report(rows->status());
+}
+
+}  // namespace ait::storage

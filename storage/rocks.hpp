@@ -1,0 +1,68 @@
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/result.hpp"
+#include "storage/chain_store.hpp"
+
+// The only place that knows RocksDB's types; included by .cpp files of this room alone.
+
+namespace ait::storage {
+
+/// One table of the database each; the numbers index Database::Implementation::columns.
+enum class Column : std::uint8_t { state, blocks, index, events, blobs, meta };
+inline constexpr std::size_t column_count = 6;
+
+/// `doing` completes "The database could not ...". Errors: corrupt_data, limit_reached (disk full),
+/// storage_failed. Needs a status that is not ok.
+[[nodiscard]] Error from_rocksdb(const rocksdb::Status& status, std::string_view doing);
+
+struct Database::Implementation {
+    Implementation() = default;
+    Implementation(const Implementation&) = delete;
+    Implementation& operator=(const Implementation&) = delete;
+    ~Implementation();
+
+    [[nodiscard]] rocksdb::ColumnFamilyHandle* column(Column which) const {
+        return columns.at(static_cast<std::size_t>(which));
+    }
+    /// Does not return.
+    [[noreturn]] void fail(const Error& error) const;
+
+    std::unique_ptr<rocksdb::DB> rocks;
+    std::array<rocksdb::ColumnFamilyHandle*, column_count> columns{};
+    StorageFatal on_fatal;
+};
+
+/// One chain's part of one table, without the chain's prefix. A failed read goes to the database's
+/// on_fatal, or, where `keeps_failure`, ends the read and is kept for failure(). One thread.
+class DatabaseColumn final : public StateReader {
+  public:
+    DatabaseColumn(const Database::Implementation& database, Column which, std::string_view chain_prefix,
+                   bool keeps_failure)
+        : database_(&database),
+          column_(database.column(which)),
+          chain_prefix_(chain_prefix),
+          keeps_failure_(keeps_failure) {}
+
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
+    [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
+
+  private:
+    void report(const rocksdb::Status& status) const;
+
+    const Database::Implementation* database_;
+    rocksdb::ColumnFamilyHandle* column_;
+    std::string_view chain_prefix_;
+    bool keeps_failure_;
+    mutable std::optional<Error> failure_;
+};
+
+}  // namespace ait::storage
