@@ -4,6 +4,7 @@
 #include <deque>
 #include <set>
 
+#include "actors/supervision.hpp"
 #include "runtime/base/crypto/hash.hpp"
 
 namespace ait::consensus {
@@ -341,6 +342,7 @@ struct ChainShell {
 };
 
 ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell> self, const ChainServices& services) {
+    abort_on_exception(self);
     self->state.services = std::make_shared<ChainServices>(services);
     self->state.chain = std::make_shared<Chain>(self, services);
     auto writer = self->spawn<caf::detached + caf::linked>(log_writer, std::shared_ptr<const ChainServices>(self->state.services),

@@ -197,6 +197,10 @@ Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const
     }
     const Json& receipt = rebuilt.value();
     const Json& result = receipt["proofs"][0];
+    const Json* settlement = &result["outcome"];
+    for (const auto& proof : receipt["proofs"]) {
+        if (proof["outcome"].value("payment_state", std::string()) == "paid") settlement = &proof["outcome"];
+    }
     Json facts{{"verified", true},
                {"receipt_id", receipt["receipt_id"]},
                {"job_id", receipt["job_id"]},
@@ -206,7 +210,7 @@ Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const
                {"block_time", result["block_time"]},
                {"transaction_hash", result["transaction_hash"]},
                {"result", result["body"]},
-               {"settlement", receipt["proofs"].back()["outcome"]}};
+               {"settlement", *settlement}};
     return facts;
 }
 

@@ -86,7 +86,7 @@ struct EnumNames<coordinator::MatchRule> {
 namespace ait::coordinator {
 
 inline constexpr std::uint32_t constraint_models_max = 8;
-inline constexpr std::uint32_t attempts_kept_max = 64;
+inline constexpr std::uint32_t attempts_kept_max = 100;  ///< genesis allows no more
 
 /// What a miner must have to get the job; empty or zero means that anything goes.
 struct Constraints {

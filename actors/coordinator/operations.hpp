@@ -73,7 +73,7 @@ inline constexpr std::array job_submit{
               .flags = "--payload,-d",
               .bytes_max = limits::prompt_bytes_max},
     Parameter{.name = "prompt",
-              .help = "Short for --data with a prompt; stands over the one in --data.",
+              .help = "Short for --data with a prompt; what --data says goes first.",
               .flags = "-p",
               .bytes_max = limits::prompt_bytes_max},
     Parameter{.name = "file", .help = "File with the payload, like --data @FILE.", .cli_only = true},

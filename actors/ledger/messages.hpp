@@ -22,7 +22,6 @@ enum class MovementKind : std::uint8_t {
     transfer,
     faucet,
     stake,
-    unstake,
     unbonded,
     escrow_lock,
     job_pay,
@@ -41,9 +40,9 @@ struct EnumNames<ledger::Asset> {
 };
 template <>
 struct EnumNames<ledger::MovementKind> {
-    static constexpr std::array<std::string_view, 10> names{
-        "mint",     "transfer",    "faucet",  "stake",       "unstake",
-        "unbonded", "escrow_lock", "job_pay", "network_fee", "refund"};
+    static constexpr std::array<std::string_view, 9> names{
+        "mint",        "transfer", "faucet",      "stake", "unbonded",
+        "escrow_lock", "job_pay",  "network_fee", "refund"};
 };
 template <>
 struct EnumNames<ledger::Direction> {

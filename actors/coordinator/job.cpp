@@ -1,0 +1,166 @@
+#include "actors/coordinator/job.hpp"
+
+namespace ait::coordinator {
+namespace {
+
+using storage::StateReader;
+using storage::StateView;
+
+constexpr std::string_view record_prefix = "job/record/";
+constexpr std::string_view queue_prefix = "job/queue/";
+constexpr std::string_view owner_prefix = "job/owner/";
+constexpr std::string_view unpaid_prefix = "job/unpaid/";
+constexpr std::string_view unpaid_count_prefix = "job/unpaid_count/";
+constexpr std::string_view held_prefix = "job/held/";
+constexpr std::string_view counters_key = "job/counters";
+
+struct UnpaidCount {
+    std::uint64_t count = 0;
+    static constexpr auto fields() {
+        return std::tuple{field("count", &UnpaidCount::count, "")};
+    }
+};
+
+std::string keyed(std::string_view prefix, std::string_view id) {
+    return std::string(prefix) + std::string(id);
+}
+
+std::string queue_key(std::uint64_t sequence) {
+    return keyed(queue_prefix, big_endian(sequence));
+}
+
+/// Time counts down, so that a scan meets the newest first.
+std::string owner_key(const Job& job) {
+    AIT_ASSERT(job.created_at_ms >= 0);
+    return keyed(owner_prefix, job.owner.view()) +
+           big_endian(~static_cast<std::uint64_t>(job.created_at_ms)) + job.id;
+}
+
+constexpr std::size_t owner_id_offset = Address::size + sizeof(std::uint64_t);
+
+void write_unpaid_count(StateView& view, const Address& owner, std::uint64_t count) {
+    const std::string key = keyed(unpaid_count_prefix, owner.view());
+    if (count == 0) {
+        view.erase(key);
+    } else {
+        store_record(view, key, UnpaidCount{count});
+    }
+}
+
+std::string unpaid_key(const Job& job) {
+    return keyed(unpaid_prefix, job.owner.view()) + job.id;
+}
+
+std::string held_key(const Address& miner, std::string_view job_id) {
+    return keyed(held_prefix, miner.view()) + std::string(job_id);
+}
+
+}  // namespace
+
+std::optional<Job> find_job(const StateReader& reader, std::string_view job_id) {
+    return consensus::load_record<Job>(reader, keyed(record_prefix, job_id));
+}
+
+void store_job(StateView& view, const Job& job) {
+    AIT_ASSERT(!job.id.empty());
+    AIT_ASSERT((job.state == JobState::processing) == job.lease.has_value());
+    AIT_ASSERT((job.state == JobState::completed) == job.delivery.has_value());
+    store_record(view, keyed(record_prefix, job.id), job);
+}
+
+Counters load_counters(const StateReader& reader) {
+    return consensus::load_record<Counters>(reader, counters_key).value_or(Counters{});
+}
+
+void store_counters(StateView& view, const Counters& counters) {
+    store_record(view, std::string(counters_key), counters);
+}
+
+void insert_job(StateView& view, const Job& job) {
+    view.put(owner_key(job), "");
+    store_job(view, job);
+}
+
+void erase_job(StateView& view, const Job& job) {
+    AIT_ASSERT(is_terminal(job.state));
+    view.erase(owner_key(job));
+    view.erase(keyed(record_prefix, job.id));
+}
+
+void put_in_queue(StateView& view, const Job& job) { view.put(queue_key(job.sequence), job.id); }
+
+void take_from_queue(StateView& view, const Job& job) { view.erase(queue_key(job.sequence)); }
+
+void for_each_queued(const StateReader& reader,
+                     const std::function<bool(std::string_view)>& visit) {
+    reader.scan(queue_prefix, queue_prefix,
+                [&](std::string_view, std::string_view job_id) { return visit(job_id); });
+}
+
+std::optional<std::uint64_t> queue_position(const StateReader& reader, const Job& job,
+                                            std::uint64_t positions_max) {
+    if (!reader.get(queue_key(job.sequence))) return std::nullopt;
+    std::uint64_t position = 0;
+    bool found = false;
+    for_each_queued(reader, [&](std::string_view job_id) {
+        ++position;
+        found = job_id == job.id;
+        return !found && position < positions_max;
+    });
+    if (!found) return std::nullopt;
+    return position;
+}
+
+std::uint64_t unpaid_count(const StateReader& reader, const Address& owner) {
+    const auto record =
+        consensus::load_record<UnpaidCount>(reader, keyed(unpaid_count_prefix, owner.view()));
+    return record ? record->count : 0;
+}
+
+void add_unpaid(StateView& view, const Job& job) {
+    AIT_ASSERT(job.payment.state == PaymentState::unfunded);
+    view.put(unpaid_key(job), "");
+    write_unpaid_count(view, job.owner, unpaid_count(view, job.owner) + 1);
+}
+
+void remove_unpaid(StateView& view, const Job& job) {
+    AIT_ASSERT(view.get(unpaid_key(job)).has_value());
+    const std::uint64_t count = unpaid_count(view, job.owner);
+    AIT_ASSERT(count > 0);
+    view.erase(unpaid_key(job));
+    write_unpaid_count(view, job.owner, count - 1);
+}
+
+void add_held(StateView& view, const Address& miner, std::string_view job_id) {
+    view.put(held_key(miner, job_id), "");
+}
+
+void remove_held(StateView& view, const Address& miner, std::string_view job_id) {
+    view.erase(held_key(miner, job_id));
+}
+
+std::vector<std::string> held_by(const StateReader& reader, const Address& miner) {
+    std::vector<std::string> ids;
+    const std::string prefix = keyed(held_prefix, miner.view());
+    reader.scan(prefix, prefix, [&](std::string_view key, std::string_view) {
+        ids.emplace_back(key.substr(prefix.size()));
+        return true;
+    });
+    AIT_ASSERT(ids.size() <= limits::lease_jobs_max);  // a miner's concurrency bounds it
+    return ids;
+}
+
+void walk_jobs(const StateReader& reader, const JobWalk& walk,
+               const std::function<bool(std::string_view, std::string_view)>& visit) {
+    const std::string_view base = walk.unpaid ? unpaid_prefix : owner_prefix;
+    const std::string prefix = walk.owner ? keyed(base, walk.owner->view()) : std::string(base);
+    const std::string from = walk.from.empty() ? prefix : keyed(base, walk.from);
+    const std::size_t id_offset = walk.unpaid ? Address::size : owner_id_offset;
+    reader.scan(prefix, from, [&](std::string_view key, std::string_view) {
+        const std::string_view position = key.substr(base.size());
+        AIT_ASSERT(position.size() > id_offset);
+        return visit(position, position.substr(id_offset));
+    });
+}
+
+}  // namespace ait::coordinator

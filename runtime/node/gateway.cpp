@@ -1,0 +1,317 @@
+#include "runtime/node/gateway.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "runtime/base/crypto/hash.hpp"
+#include "runtime/registry/input.hpp"
+#include "runtime/registry/registry.hpp"
+
+namespace ait::node {
+namespace {
+
+using net::HttpExchange;
+using net::HttpRequest;
+using net::HttpResponse;
+
+HttpResponse error_response(const Error& error, const std::string& trace) {
+    const auto& row = error_code_row(error.code);
+    HttpResponse response{.status = row.http_status, .headers = {{"x-request-id", trace}},
+                          .body = dump_json(error_to_json(error, trace)) + "\n"};
+    if (row.retryable) response.headers.push_back({"retry-after", "1"});
+    return response;
+}
+
+std::string trace_of(const HttpRequest& request, Random& random) {
+    const auto* given = request.find_header("x-request-id");
+    if (given == nullptr || given->empty() || given->size() > limits::id_bytes_max) return to_base32(random.bytes(10));
+    for (const char c : *given) {
+        const bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+        if (!good) return to_base32(random.bytes(10));
+    }
+    return *given;
+}
+
+const Parameter* find_parameter(const Operation& operation, std::string_view name) {
+    for (const auto& parameter : operation.parameters) {
+        if (parameter.name == name) return &parameter;
+    }
+    return nullptr;
+}
+
+bool is_control_query(std::string_view name) {
+    return name == "dry_run" || name == "min_height" || name == "stream";
+}
+
+/// Path and query parameters come as text; the row says what they are.
+Status add_text(const Operation& operation, std::string_view name, std::string_view text, Json& input) {
+    const Parameter* parameter = find_parameter(operation, name);
+    if (parameter == nullptr || parameter->cli_only) {
+        return Error{ErrorCode::invalid_argument, "Field \"" + std::string(name.substr(0, 64)) + "\" is not acceptable.",
+                     "It is not a known field of " + std::string(operation.name) + ".", ""};
+    }
+    auto value = registry::value_from_text(*parameter, text);
+    if (!value.ok()) return value.error();
+    if (parameter->repeated && input.contains(name) && input[std::string(name)].is_array() && value.value().is_array()) {
+        for (auto& element : value.value()) input[std::string(name)].push_back(std::move(element));
+    } else {
+        input[std::string(name)] = std::move(value).value();
+    }
+    return {};
+}
+
+Result<Json> collect_input(const Operation& operation, const HttpRequest& request,
+                           const std::vector<std::pair<std::string, std::string>>& path_values) {
+    Json input = Json::object();
+    if (!request.body.empty()) {
+        auto body = parse_json(request.body);
+        if (!body.ok()) return body.error();
+        if (!body.value().is_object()) {
+            return Error{ErrorCode::malformed, "The body is not a JSON object.", "", "Send an object."};
+        }
+        input = std::move(body).value();
+    }
+    for (const auto& [name, text] : request.query) {
+        if (is_control_query(name)) continue;
+        const Status added = add_text(operation, name, text, input);
+        if (!added.ok()) return added.error();
+    }
+    for (const auto& [name, text] : path_values) {
+        const Status added = add_text(operation, name, text, input);
+        if (!added.ok()) return added.error();
+    }
+    return input;
+}
+
+/// The body of an account-signed command.
+struct SignedBody {
+    Blob transaction{};
+    std::vector<Blob> blobs{};
+    static constexpr auto fields() {
+        return std::tuple{field("transaction", &SignedBody::transaction, "", limits::transaction_bytes_max),
+                          optional_field("blobs", &SignedBody::blobs, "", limits::batch_jobs_max)};
+    }
+};
+
+Result<SignedBody> read_signed_body(const HttpRequest& request) {
+    auto json = parse_json(request.body);
+    if (!json.ok()) return json.error();
+    if (!json.value().is_object() || !json.value().contains("transaction") || !json.value()["transaction"].is_string()) {
+        return Error{ErrorCode::invalid_argument, "This needs a transaction signed by the account.",
+                     "The body must be {\"transaction\":BASE64,\"blobs\":[BASE64...]}.",
+                     "Sign it with `aitbc`, which holds the wallet."};
+    }
+    SignedBody body;
+    auto wire = from_base64(json.value()["transaction"].get<std::string>());
+    if (!wire.ok()) return wire.error();
+    body.transaction.bytes = std::move(wire).value();
+    const Json blobs = json.value().value("blobs", Json::array());
+    if (!blobs.is_array() || blobs.size() > limits::batch_jobs_max || json.value().size() > 2) {
+        return Error{ErrorCode::invalid_argument, "The body is not acceptable.",
+                     "It must be {\"transaction\":BASE64,\"blobs\":[BASE64...]}.", ""};
+    }
+    for (const auto& blob : blobs) {
+        if (!blob.is_string()) return Error{ErrorCode::invalid_argument, "A blob is not a base64 string.", "", ""};
+        auto bytes = from_base64(blob.get<std::string>());
+        if (!bytes.ok()) return bytes.error();
+        body.blobs.push_back(Blob{std::move(bytes).value()});
+    }
+    return body;
+}
+
+std::int64_t deadline_of(const HttpRequest& request, const Clock& clock) {
+    std::int64_t timeout_ms = limits::request_timeout_ms_default;
+    if (const auto* header = request.find_header("aitbc-timeout-ms")) {
+        const std::int64_t asked = std::strtoll(header->c_str(), nullptr, 10);
+        if (asked > 0) timeout_ms = std::min<std::int64_t>(asked, 3'600'000);
+    }
+    return clock.now_unix_ms() + timeout_ms;
+}
+
+}  // namespace
+
+struct Gateway::Implementation {
+    explicit Implementation(const Parts& given) : parts(given), pool(given.threads) {
+        for (const auto& binding : given.bindings) bindings.emplace(binding.name, binding);
+    }
+
+    /// One admitted request: counts itself out when it is answered.
+    struct Ticket {
+        Ticket(GatewayFigures& owner, std::shared_ptr<HttpExchange> to, std::string id)
+            : figures(owner), exchange(std::move(to)), trace(std::move(id)) { ++figures.in_flight; }
+        ~Ticket() { --figures.in_flight; }
+        Ticket(const Ticket&) = delete;
+        Ticket& operator=(const Ticket&) = delete;
+
+        void answer(Result<Json> result) const {
+            if (!result.ok()) {
+                ++figures.errors_total;
+                return exchange->respond(error_response(result.error(), trace));
+            }
+            if (result.value().is_null()) return;  // a stream has ended the exchange itself
+            exchange->respond({.status = 200, .headers = {{"x-request-id", trace}},
+                               .body = dump_json(result.value()) + "\n"});
+        }
+        GatewayFigures& figures;
+        std::shared_ptr<HttpExchange> exchange;
+        std::string trace;
+    };
+    using TicketPtr = std::shared_ptr<Ticket>;
+
+    void dispatch(const TicketPtr& ticket) {
+        const HttpRequest& request = ticket->exchange->request();
+        const std::string method = request.method == "HEAD" ? "GET" : request.method;
+        auto route = registry::find_route(method, request.path);
+        if (route.operation == nullptr) return answer_no_route(ticket, request, route.allow);
+        auto principal = parts.access.identify(request);
+        if (!principal.ok()) return ticket->answer(principal.error());
+        const Status allowed = check_role(principal.value(), route.operation->role, request.local_socket);
+        if (!allowed.ok()) return ticket->answer(allowed.error());
+        const auto binding = bindings.find(route.operation->name);
+        if (binding == bindings.end()) {
+            return ticket->answer(Error{ErrorCode::unsupported, "This is not done by a node.",
+                                        std::string(route.operation->name) + " is a command of `aitbc`.", ""});
+        }
+        Call call{.operation = route.operation, .input = Json::object(), .principal = std::move(principal).value(),
+                  .idempotency_key = {}, .dry_run = false, .deadline_unix_ms = deadline_of(request, parts.services.clock()),
+                  .trace = ticket->trace, .exchange = ticket->exchange};
+        if (const auto* key = request.find_header("idempotency-key")) {
+            if (key->size() > limits::idempotency_key_bytes_max) {
+                return ticket->answer(Error{ErrorCode::invalid_argument, "The idempotency key is too long.",
+                                            "At most " + std::to_string(limits::idempotency_key_bytes_max) + " bytes.", ""});
+            }
+            call.idempotency_key = *key;
+        }
+        const auto* dry_run = request.find_query("dry_run");
+        call.dry_run = dry_run != nullptr && *dry_run == "true";
+        run(ticket, binding->second, std::move(call), route.parameters);
+    }
+
+    void answer_no_route(const TicketPtr& ticket, const HttpRequest& request, const std::string& allow) {
+        if (request.method == "OPTIONS") {
+            return ticket->exchange->respond({.status = 204, .headers = {{"allow", "GET, HEAD, POST, DELETE, OPTIONS"}}, .body = {}});
+        }
+        ++figures.errors_total;
+        if (allow.empty()) {
+            return ticket->exchange->respond(error_response(
+                Error{ErrorCode::not_found, "There is no such route.", request.method + " " + request.path.substr(0, 200) + ".",
+                      "See /openapi.json."}, ticket->trace));
+        }
+        HttpResponse response = error_response(Error{ErrorCode::unsupported, "This route has other methods.",
+                                                     "It takes " + allow + ".", ""}, ticket->trace);
+        response.status = 405;
+        response.headers.push_back({"allow", allow});
+        ticket->exchange->respond(std::move(response));
+    }
+
+    void run(const TicketPtr& ticket, const Binding& binding, Call call,
+             const std::vector<std::pair<std::string, std::string>>& path_values) {
+        const HttpRequest& request = ticket->exchange->request();
+        if (call.operation->transaction.account_signed) {
+            boost::asio::post(pool, [this, ticket, call = std::move(call)] { submit_signed(ticket, call); });
+            return;
+        }
+        auto raw = collect_input(*call.operation, request, path_values);
+        if (!raw.ok()) return ticket->answer(raw.error());
+        auto input = registry::check_input(*call.operation, std::move(raw).value());
+        if (!input.ok()) return ticket->answer(input.error());
+        call.input = std::move(input).value();
+        if (binding.async != nullptr) {
+            return binding.async(parts.services, std::move(call), [ticket](Result<Json> result) { ticket->answer(std::move(result)); });
+        }
+        if (call.operation->rate == RateClass::heavy) {
+            boost::asio::post(pool, [this, ticket, binding, call = std::move(call)] { run_plain(ticket, binding, call); });
+            return;
+        }
+        run_plain(ticket, binding, call);
+    }
+
+    void run_plain(const TicketPtr& ticket, const Binding& binding, const Call& call) {
+        Result<Proposal> proposal = Error{};
+        {
+            const auto reader = parts.services.reader();
+            if (!has_reached(ticket, *reader)) return;
+            const QueryContext context{*reader, call.principal, parts.services.clock().now_unix_ms()};
+            if (binding.query != nullptr) return ticket->answer(binding.query(context, call.input));
+            AIT_ASSERT(binding.command != nullptr);
+            proposal = binding.command(context, call.input);
+        }
+        if (!proposal.ok()) return ticket->answer(proposal.error());
+        NodeOperation operation{.principal = call.principal.account,
+                                .kind = std::string(call.operation->transaction.kind),
+                                .body = std::move(proposal.value().body),
+                                .blobs = std::move(proposal.value().blobs),
+                                .idempotency_key = call.idempotency_key,
+                                .dry_run = call.dry_run,
+                                .deadline_unix_ms = call.deadline_unix_ms};
+        // Ids derive from the operation's bytes: without a key of the caller's, one of our own tells
+        // two equal requests apart.
+        if (operation.idempotency_key.empty()) operation.idempotency_key = to_base32(parts.services.random().bytes(15));
+        parts.services.propose(std::move(operation), done(ticket, call.operation));
+    }
+
+    bool has_reached(const TicketPtr& ticket, const consensus::ChainReader& reader) const {
+        const auto* wanted = ticket->exchange->request().find_query("min_height");
+        if (wanted == nullptr || std::strtoull(wanted->c_str(), nullptr, 10) <= reader.height()) return true;
+        ticket->answer(Error{ErrorCode::unavailable, "This node has not reached that height yet.",
+                             "It is at " + std::to_string(reader.height()) + "; " + wanted->substr(0, 20) + " is wanted.",
+                             "Ask again in a moment."});
+        return false;
+    }
+
+    static consensus::Submission::Done done(const TicketPtr& ticket, const Operation* operation) {
+        return [ticket, operation](Result<consensus::Applied> applied) {
+            if (!applied.ok()) return ticket->answer(applied.error());
+            ticket->answer(applied_to_json(applied.value(), operation->transaction));
+        };
+    }
+
+    void submit_signed(const TicketPtr& ticket, const Call& call) {
+        auto body = read_signed_body(ticket->exchange->request());
+        if (!body.ok()) return ticket->answer(body.error());
+        std::vector<std::string> blobs;
+        for (auto& blob : body.value().blobs) blobs.push_back(std::move(blob.bytes));
+        parts.services.submit_signed(std::move(body.value().transaction.bytes), call.operation->transaction.kind,
+                                     std::move(blobs), call.dry_run, call.deadline_unix_ms, done(ticket, call.operation));
+    }
+
+    const Parts parts;
+    std::map<std::string_view, Binding> bindings;
+    std::map<std::string, PlainHandler, std::less<>> plain;
+    GatewayFigures figures;
+    boost::asio::thread_pool pool;
+};
+
+Gateway::Gateway(const Parts& parts) : implementation_(std::make_unique<Implementation>(parts)) {}
+
+Gateway::~Gateway() = default;
+
+void Gateway::add_plain(std::string path, PlainHandler handler) {
+    implementation_->plain.emplace(std::move(path), std::move(handler));
+}
+
+void Gateway::handle(const std::shared_ptr<HttpExchange>& exchange) {
+    const HttpRequest& request = exchange->request();
+    if (const auto found = implementation_->plain.find(request.path); found != implementation_->plain.end()) {
+        return exchange->respond(found->second(request));
+    }
+    ++implementation_->figures.calls_total;
+    std::string trace = trace_of(request, implementation_->parts.services.random());
+    if (implementation_->figures.in_flight >= implementation_->parts.in_flight_max) {
+        ++implementation_->figures.overloaded_total;
+        return exchange->respond(error_response(
+            Error{ErrorCode::overloaded, "The node has too many requests under way.",
+                  "At most " + std::to_string(implementation_->parts.in_flight_max) + ".", "Try again in a second."}, trace));
+    }
+    implementation_->dispatch(std::make_shared<Implementation::Ticket>(implementation_->figures, exchange, std::move(trace)));
+}
+
+const GatewayFigures& Gateway::figures() const {
+    return implementation_->figures;
+}
+
+void Gateway::stop() {
+    implementation_->pool.join();
+}
+
+}  // namespace ait::node

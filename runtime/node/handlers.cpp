@@ -1,0 +1,169 @@
+#include "runtime/node/handlers.hpp"
+
+#include <unistd.h>
+
+#include "actors/consensus/receipt.hpp"
+#include "actors/coordinator/job.hpp"
+#include "actors/coordinator/operations.hpp"
+#include "actors/miner/sessions.hpp"
+#include "runtime/base/version.hpp"
+#include "runtime/registry/node_operations.hpp"
+#include "runtime/registry/registry.hpp"
+
+namespace ait::node {
+namespace {
+
+/// The gateway hands every handler the node itself, which is both.
+NodeParts& parts_of(NodeServices& services) {
+    auto* parts = dynamic_cast<NodeParts*>(&services);
+    AIT_ASSERT(parts != nullptr);
+    return *parts;
+}
+
+void node_status(NodeServices& services, Call /*call*/, Respond respond) {
+    respond(status_json(services, parts_of(services)));
+}
+
+Result<Json> chain_genesis(const QueryContext& context, const Json& /*input*/) {
+    return to_json_value(context.chain.genesis());
+}
+
+void events_stream(NodeServices& services, Call call, Respond respond) {
+    auto stream = std::make_shared<EventStream>();
+    stream->exchange = call.exchange;
+    stream->trace = call.trace;
+    stream->kind = input_text(call.input, "kind");
+    stream->subject = input_text(call.input, "subject");
+    stream->height = services.reader()->height();
+    stream->index = std::numeric_limits<std::uint32_t>::max();
+    if (const auto* id = call.exchange->request().find_header("last-event-id")) {
+        auto after = parse_event_id(*id);
+        if (!after.ok()) return respond(after.error());
+        std::tie(stream->height, stream->index) = after.value();
+    }
+    parts_of(services).open_stream(std::move(stream));
+    respond(Json(nullptr));
+}
+
+const Binding& job_get() {
+    for (const auto& binding : coordinator::bindings()) {
+        if (binding.name == "job.get") return binding;
+    }
+    AIT_ASSERT(false);
+}
+
+bool is_terminal(const std::string& state) {
+    return state == "completed" || state == "failed" || state == "cancelled" || state == "expired";
+}
+
+void job_watch(NodeServices& services, Call call, Respond respond) {
+    const Json input{{"job_id", input_text(call.input, "job_id")}};
+    const auto look = [principal = call.principal, input, &services](const consensus::ChainReader& reader) -> Result<EventStream::Snapshot> {
+        const QueryContext context{reader, principal, services.clock().now_unix_ms()};
+        auto view = job_get().query(context, input);
+        if (!view.ok()) return view.error();
+        return EventStream::Snapshot{dump_json(view.value()), is_terminal(view.value().value("status", std::string()))};
+    };
+    auto stream = std::make_shared<EventStream>();
+    {
+        const auto reader = services.reader();
+        const auto first = look(*reader);
+        if (!first.ok()) return respond(first.error());  // an unknown job is an error, not a stream
+        stream->height = reader->height();
+        stream->index = std::numeric_limits<std::uint32_t>::max();
+    }
+    stream->exchange = call.exchange;
+    stream->trace = call.trace;
+    stream->subject = input_text(call.input, "job_id");
+    stream->snapshot = look;
+    parts_of(services).open_stream(std::move(stream));
+    respond(Json(nullptr));
+}
+
+Result<Json> job_receipt(const QueryContext& context, const Json& input) {
+    const std::string id = input_text(input, "job_id");
+    const auto job = coordinator::find_job(context.chain.state(), id);
+    if (!job) {
+        return Error{ErrorCode::not_found, "There is no job " + id + ".", "", "List yours: aitbc client list"};
+    }
+    if (!job->delivery) {
+        return Error{ErrorCode::not_ready, "The job has no receipt.",
+                     "It is " + std::string(name_of(job->state)) + "; a receipt is made of a delivered result.",
+                     "Wait for it: aitbc client result " + id + " --wait"};
+    }
+    std::vector<consensus::OperationProof> proofs;
+    for (const Hash& hash : {job->delivery->transaction, job->payment.transaction}) {
+        if (hash.is_zero()) continue;
+        const auto position = context.chain.find_operation(hash);
+        if (!position) {
+            return Error{ErrorCode::not_found, "The block of the receipt is not kept any more.",
+                         "Operation " + to_hex(hash.view()) + ".", "Ask a node that keeps the archive."};
+        }
+        auto block = context.chain.block(position->height);
+        if (!block.ok()) return block.error();
+        if (!block.value()) {
+            return Error{ErrorCode::not_found, "The block of the receipt is not kept any more.",
+                         "Height " + std::to_string(position->height) + ".", "Ask a node that keeps the archive."};
+        }
+        auto proof = consensus::prove_operation(*block.value(), *position);
+        if (!proof.ok()) return proof.error();
+        proofs.push_back(std::move(proof).value());
+    }
+    auto text = consensus::receipt_text(proofs, context.chain.genesis(), &form_of);
+    if (!text.ok()) return text.error();
+    return parse_json(text.value());
+}
+
+template <std::size_t N>
+struct Target {
+    char text[N];
+    constexpr Target(const char (&literal)[N]) { std::copy_n(literal, N, text); }  // NOLINT
+};
+
+template <Target method, Target target>
+void forward(NodeServices& services, Call call, Respond respond) {
+    parts_of(services).inference().forward(method.text, target.text, std::move(call), std::move(respond));
+}
+
+constexpr std::array bindings_table{
+    Binding{.name = "node.status", .query = nullptr, .command = nullptr, .async = &node_status},
+    Binding{.name = "chain.genesis", .query = &chain_genesis, .command = nullptr, .async = nullptr},
+    Binding{.name = "events.stream", .query = nullptr, .command = nullptr, .async = &events_stream},
+    Binding{.name = "job.watch", .query = nullptr, .command = nullptr, .async = &job_watch},
+    Binding{.name = "job.receipt", .query = &job_receipt, .command = nullptr, .async = nullptr},
+    Binding{.name = "inference.complete", .query = nullptr, .command = nullptr, .async = &forward<"POST", "/aitbc/v1/complete">},
+    Binding{.name = "inference.chat", .query = nullptr, .command = nullptr, .async = &forward<"POST", "/aitbc/v1/chat">},
+    Binding{.name = "inference.tokenize", .query = nullptr, .command = nullptr, .async = &forward<"POST", "/aitbc/v1/tokenize">},
+    Binding{.name = "model.list", .query = nullptr, .command = nullptr, .async = &forward<"GET", "/aitbc/v1/models">},
+};
+
+}  // namespace
+
+const TransactionForm* form_of(std::string_view kind) {
+    for (const Operation* operation : registry::all_operations()) {
+        if (!kind.empty() && operation->transaction.kind == kind) return &operation->transaction;
+    }
+    return nullptr;
+}
+
+std::span<const Binding> node_bindings() {
+    return bindings_table;
+}
+
+Json status_json(NodeServices& services, const NodeParts& parts) {
+    const auto reader = services.reader();
+    const auto lost_ms = static_cast<std::int64_t>(reader->genesis().parameters.miner_lost_ms);
+    StatusView view{.pid = static_cast<std::uint64_t>(::getpid()),
+                    .data_dir = parts.facts().data_dir,
+                    .chain = reader->genesis().chain,
+                    .height = reader->height(),
+                    .peers = 0,
+                    .version = std::string(version),
+                    .ready = parts.facts().is_ready,
+                    .miners = services.liveness().alive_count(lost_ms),
+                    .jobs_open = coordinator::load_counters(reader->state()).open,
+                    .inference_url = services.liveness().inference_url(lost_ms)};
+    return to_json_value(view);
+}
+
+}  // namespace ait::node

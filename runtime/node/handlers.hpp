@@ -1,0 +1,38 @@
+#pragma once
+
+// Handlers of the rows that belong to the node itself, and of the domain rows that need what only a
+// node has: receipts, streams, inference.
+
+#include <span>
+
+#include "actors/services.hpp"
+#include "runtime/node/event_streams.hpp"
+#include "runtime/node/inference_forward.hpp"
+
+namespace ait::node {
+
+/// What a node says of itself.
+struct NodeFacts {
+    std::string data_dir{};
+    std::uint16_t tcp_port = 0;
+    std::atomic<bool> is_ready{false};
+};
+
+/// What node handlers use besides NodeServices; set once before the gateway opens.
+class NodeParts {
+  public:
+    virtual ~NodeParts() = default;
+    [[nodiscard]] virtual const NodeFacts& facts() const = 0;
+    [[nodiscard]] virtual InferenceForward& inference() = 0;
+    virtual void open_stream(std::shared_ptr<EventStream> stream) = 0;
+};
+
+/// Null when no row has this transaction kind.
+const TransactionForm* form_of(std::string_view kind);
+
+std::span<const Binding> node_bindings();
+
+/// GET /api/v1/status as JSON; also what readiness looks at.
+Json status_json(NodeServices& services, const NodeParts& parts);
+
+}  // namespace ait::node
