@@ -1,0 +1,18 @@
+#include "runtime/registry/tables.hpp"
+
+#include <array>
+
+#include "actors/coordinator/operations.hpp"
+#include "actors/ledger/operations.hpp"
+#include "actors/miner/operations.hpp"
+#include "runtime/registry/node_operations.hpp"
+
+namespace ait::registry {
+
+std::span<const std::span<const Operation>> tables() {
+    static constexpr std::array<std::span<const Operation>, 4> all{
+        coordinator::operations, miner::operations, ledger::operations, node::operations};
+    return all;
+}
+
+}  // namespace ait::registry
