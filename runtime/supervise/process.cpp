@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +22,11 @@ struct StartReport {
     ::pid_t pid = 0;
     int failure = 0;
 };
+
+/// By number: the C library's own header for it does not compile as C++ everywhere.
+int pidfd_open(::pid_t pid) {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     std::vector<char*> pointers;
@@ -178,7 +183,7 @@ std::optional<ProcessId> identify(::pid_t pid) {
 
 std::optional<ProcessHandle> ProcessHandle::open(const ProcessId& id) {
     if (id.pid <= 0) return std::nullopt;
-    Descriptor descriptor(::pidfd_open(id.pid, 0));
+    Descriptor descriptor(pidfd_open(id.pid));
     if (!descriptor.is_open()) return std::nullopt;
     // Asked after the handle exists: from here on the number cannot go to another process unseen.
     if (identify(id.pid) != id) return std::nullopt;
@@ -186,7 +191,7 @@ std::optional<ProcessHandle> ProcessHandle::open(const ProcessId& id) {
 }
 
 bool ProcessHandle::send(int signal) const noexcept {
-    return ::pidfd_send_signal(descriptor_.number(), signal, nullptr, 0) == 0;
+    return ::syscall(SYS_pidfd_send_signal, descriptor_.number(), signal, nullptr, 0) == 0;
 }
 
 bool ProcessHandle::wait_for_end(std::int64_t timeout_ms) const noexcept {
