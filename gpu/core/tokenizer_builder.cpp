@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 
 #include "gpu/core/byte_alphabet.hpp"
 #include "gpu/core/tokenizer.hpp"
@@ -119,8 +120,10 @@ Status TokenizerBuilder::add_token(std::string_view entry, std::int64_t type) {
 }
 
 void TokenizerBuilder::index_words() {
-    std::stable_sort(made_.words_.begin(), made_.words_.end(), [this](auto a, auto b) {
-        return made_.token_bytes(a) < made_.token_bytes(b);
+    // Of two tokens with equal bytes the first one is found.
+    std::sort(made_.words_.begin(), made_.words_.end(), [this](auto a, auto b) {
+        const int order = made_.token_bytes(a).compare(made_.token_bytes(b));
+        return order != 0 ? order < 0 : a < b;
     });
     for (std::size_t byte = 0; byte < made_.byte_tokens_.size(); ++byte) {
         const char text = static_cast<char>(byte);
@@ -164,11 +167,11 @@ Result<TokenizerBuilder::RankedMerge> TokenizerBuilder::read_merge(std::string_v
 }
 
 void TokenizerBuilder::index_merges(std::vector<RankedMerge> merges) {
-    const auto before = [](const RankedMerge& a, const RankedMerge& b) {
-        return a.left != b.left ? a.left < b.left : a.merge.right < b.merge.right;
-    };
-    // Stable: of a pair that is listed twice the better rank comes first and is the one found.
-    std::stable_sort(merges.begin(), merges.end(), before);
+    // Of a pair that is listed twice the better rank comes first and is the one found.
+    std::sort(merges.begin(), merges.end(), [](const RankedMerge& a, const RankedMerge& b) {
+        return std::tie(a.left, a.merge.right, a.merge.rank) <
+               std::tie(b.left, b.merge.right, b.merge.rank);
+    });
     made_.merge_starts_.assign(made_.ends_.size() + 1, 0);
     made_.merges_.reserve(merges.size());
     for (const RankedMerge& merge : merges) {
