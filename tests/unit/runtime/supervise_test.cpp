@@ -39,6 +39,7 @@ class Processes : public testing::Test {
         std::string pattern = (fs::temp_directory_path() / "aitbc-supervise-XXXXXX").string();
         folder_ = ::mkdtemp(pattern.data());
         EXPECT_EQ(::mkfifo(path("events").c_str(), 0600), 0);
+        EXPECT_EQ(::mkfifo(path("events.never").c_str(), 0600), 0);
         // Open for both, so that it never ends when the last writer goes.
         events_ = Descriptor(::open(path("events").c_str(), O_RDWR | O_CLOEXEC));
     }
@@ -67,11 +68,12 @@ class Processes : public testing::Test {
                 .command = {"/bin/sh", "-c", code, name, path("events")},
                 .log_file = path(name + ".log")};
     }
-    /// Reports its start, and its stop when it gets SIGTERM.
+    /// Reports its start, and its stop when it gets SIGTERM. It waits by reading what nobody
+    /// writes, because a background `sleep` could outlive it.
     [[nodiscard]] ChildSpec polite(const std::string& name) const {
         return shell(name,
-                     "trap 'echo stop-$0 >\"$1\"; kill $!; exit 0' TERM\n"
-                     "sleep 600 & echo start-$0 >\"$1\"; wait");
+                     "trap 'echo stop-$0 >\"$1\"; exit 0' TERM; exec 3<>\"$1.never\"\n"
+                     "echo start-$0 >\"$1\"; while true; do read -r line <&3; done");
     }
     [[nodiscard]] SupervisorOptions options(std::vector<ChildSpec> children) const {
         return {.pid_file = path("supervisor.pid"),
