@@ -245,14 +245,13 @@ Result<std::string> BlockLog::read_record(std::uint64_t height) const {
 
 Status BlockLog::for_each(std::uint64_t from_height, const Visit& visit) const {
     if (poison_.has_value()) return *poison_;
-    const auto first = first_height();
-    if (!first.has_value()) return {};
-    if (from_height < *first) return not_in_log(from_height);
+    if (segments_.empty()) return {};
+    if (from_height < segments_.front().first_height) return not_in_log(from_height);
     if (from_height > next_height_) {
         return Error{ErrorCode::corrupt_data, "The block log ends too early.",
                      "Blocks from height " + std::to_string(from_height) +
-                         " on are asked for, but the last one is " +
-                         std::to_string(next_height_ - 1) +
+                         " on are asked for, but the next one would be " +
+                         std::to_string(next_height_) +
                          ": the newest log file was lost or replaced by an older one.",
                      "Restore the whole data directory from one backup, or start with an empty one."};
     }

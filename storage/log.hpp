@@ -71,7 +71,7 @@ class BlockLog {
     /// Errors: not_found, corrupt_data, storage_failed.
     [[nodiscard]] Result<std::string> read(std::uint64_t height) const;
     /// Visits all records from a height on; stops at the first error, also the visitor's. Asking for
-    /// last+1 or anything of an empty log visits none. Errors: not_found where the log begins later,
+    /// last+1 or anything of a log without files visits none. Errors: not_found where the log begins later,
     /// corrupt_data where it ends earlier (the caller's own state is ahead of its log).
     Status for_each(std::uint64_t from_height, const Visit& visit) const;
     /// Removes segments whose records all lie below `height`; never the newest segment.

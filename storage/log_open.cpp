@@ -15,7 +15,7 @@
 namespace ait::storage {
 namespace {
 
-constexpr std::size_t chunk_bytes = 256 * 1024;
+constexpr std::size_t chunk_bytes = 64 * 1024;
 static_assert(chunk_bytes % log_alignment_bytes == 0);
 
 constexpr std::string_view name_prefix = "log-";
