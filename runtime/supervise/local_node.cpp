@@ -139,7 +139,8 @@ bool has_miner(const Json& status) {
     const bool some =
         miners != status.end() && miners->is_number_integer() && miners->get<std::int64_t>() > 0;
     const auto url = status.find("inference_url");
-    return some && url != status.end() && url->is_string();
+    return some && url != status.end() && url->is_string() &&
+           !url->get_ref<const std::string&>().empty();
 }
 
 /// What became of the miner: registered, not started, starting still, or failed and why. A node
