@@ -79,7 +79,8 @@ class LayeredColumn final : public StateReader {
             const auto found = writes->find(key);
             return found == writes->end() ? base->get(key) : found->second;
         }
-        void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
+        void scan(std::string_view prefix, std::string_view from,
+                  const Visit& visit) const override {
             scan_merged(*writes, *base, prefix, from, visit);
         }
         const WriteSet* writes;
@@ -92,7 +93,8 @@ class LayeredColumn final : public StateReader {
 };
 
 Error store_failed(const Error& cause) {
-    return Error{ErrorCode::storage_failed, "The chain's store has failed and takes no more blocks.",
+    return Error{ErrorCode::storage_failed,
+                 "The chain's store has failed and takes no more blocks.",
                  cause.what + " " + cause.why,
                  "Check the disk and restart the node; it goes on from the block log."};
 }
@@ -100,7 +102,8 @@ Error store_failed(const Error& cause) {
 }  // namespace
 
 /// Invariants
-///  1. `newer` over `flushing` over RocksDB is the state at `height`, at every moment in which `gate`
+///  1. `newer` over `flushing` over RocksDB is the state at `height`, at every moment in which
+///  `gate`
 ///     is held, shared or not.
 ///  2. `flushing` is changed only by the flush, under `flush_mutex` and `gate`; while its batch is
 ///     being written it stays, so that it does not matter whether RocksDB shows the batch yet.
@@ -161,7 +164,8 @@ Status ChainStore::Implementation::load_height() {
     if (status.IsNotFound()) return {};
     if (!status.ok()) return from_rocksdb(status, "read the height of a chain");
     if (value.size() != 8) {
-        return from_rocksdb(rocksdb::Status::Corruption("height record"), "read the height of a chain");
+        return from_rocksdb(rocksdb::Status::Corruption("height record"),
+                            "read the height of a chain");
     }
     height = from_big_endian(value);
     flushed_height = height;
@@ -185,13 +189,15 @@ Status ChainStore::Implementation::flush() {
             flushing_height = height;
         }
     }
-    // The disk was full: RocksDB refuses writes until it is told to go on. The write shows whether it can.
+    // The disk was full: RocksDB refuses writes until it is told to go on. The write shows whether
+    // it can.
     if (is_second_try) (void)database.rocks->Resume();
     auto written = write_layer(flushing, flushing_height);
     Layer done;  // destroyed after the lock
     const auto exclusive = lock();
     if (!written.ok()) {
-        if (written.error().code != ErrorCode::limit_reached) failure = store_failed(written.error());
+        if (written.error().code != ErrorCode::limit_reached)
+            failure = store_failed(written.error());
         return written;
     }
     std::swap(done, flushing);
@@ -264,7 +270,7 @@ ChainStore::~ChainStore() {
 }
 
 Result<std::unique_ptr<ChainStore>> ChainStore::open(Database& database, const std::string& chain,
-                                                    StoreOptions options) {
+                                                     StoreOptions options) {
     if (chain.empty() || chain.size() > limits::name_bytes_max) {
         return Error{ErrorCode::invalid_argument, "The chain's name cannot be used.",
                      "It has " + std::to_string(chain.size()) + " bytes; 1 to " +
@@ -302,7 +308,8 @@ Status ChainStore::publish(BlockWrites&& block) {
         }
         store.newer.add(Column::state, std::move(block.state));
         store.newer.set(Column::blocks, big_endian(block.height), std::move(block.block_record));
-        for (auto& key : block.index_erased) store.newer.set(Column::index, std::move(key), std::nullopt);
+        for (auto& key : block.index_erased)
+            store.newer.set(Column::index, std::move(key), std::nullopt);
         for (auto& [key, value] : block.index) {
             store.newer.set(Column::index, std::move(key), std::move(value));
         }
@@ -393,8 +400,11 @@ Status ChainStore::prune_history_below(std::uint64_t height) {
 }
 
 struct ReadGuard::Implementation {
-    Implementation(std::shared_lock<std::shared_mutex> given_lock, ChainStore::Implementation& given_store)
-        : lock(std::move(given_lock)), store(given_store), state(store.column(Column::state, false)) {}
+    Implementation(std::shared_lock<std::shared_mutex> given_lock,
+                   ChainStore::Implementation& given_store)
+        : lock(std::move(given_lock)),
+          store(given_store),
+          state(store.column(Column::state, false)) {}
 
     Result<std::optional<std::string>> find(Column which, std::string_view key) const;
     Result<Page> page(Column which, std::string_view prefix, std::string_view from,
@@ -432,8 +442,8 @@ Result<Page> ReadGuard::Implementation::page(Column which, std::string_view pref
 }
 
 ReadGuard ChainStore::read() const {
-    return ReadGuard(
-        std::make_unique<ReadGuard::Implementation>(implementation_->lock_shared(), *implementation_));
+    return ReadGuard(std::make_unique<ReadGuard::Implementation>(implementation_->lock_shared(),
+                                                                 *implementation_));
 }
 
 ReadGuard::ReadGuard(std::unique_ptr<Implementation> implementation)
@@ -441,9 +451,13 @@ ReadGuard::ReadGuard(std::unique_ptr<Implementation> implementation)
 ReadGuard::ReadGuard(ReadGuard&&) noexcept = default;
 ReadGuard::~ReadGuard() = default;
 
-const StateReader& ReadGuard::state() const noexcept { return implementation_->state; }
+const StateReader& ReadGuard::state() const noexcept {
+    return implementation_->state;
+}
 
-std::uint64_t ReadGuard::height() const noexcept { return implementation_->store.height.value_or(0); }
+std::uint64_t ReadGuard::height() const noexcept {
+    return implementation_->store.height.value_or(0);
+}
 
 Result<std::optional<std::string>> ReadGuard::find_block(std::uint64_t height) const {
     return implementation_->find(Column::blocks, big_endian(height));

@@ -14,16 +14,17 @@
 #include "storage/state_view.hpp"
 
 // What a chain's log produced, ready to be read: state, blocks, indexes, events, blobs. A published
-// block is visible at once from memory and reaches RocksDB behind the log, unsynced, with its height
-// in the same batch; after a crash the log is replayed from flushed_height() + 1.
-// Keys and formats: storage/README.md.
+// block is visible at once from memory and reaches RocksDB behind the log, unsynced, with its
+// height in the same batch; after a crash the log is replayed from flushed_height() + 1. Keys and
+// formats: storage/README.md.
 
 namespace ait::storage {
 
 inline constexpr std::size_t page_bytes_max = 8U * 1024 * 1024;
 
 /// Called once, on any thread, when stored data cannot be read or written any more; must end the
-/// process (it is aborted where the call returns). Executing on without the data would fork the chain.
+/// process (it is aborted where the call returns). Executing on without the data would fork the
+/// chain.
 using StorageFatal = std::function<void(const Error&)>;
 
 /// The one RocksDB of a data directory; all chains of the node share it. Any thread.
@@ -60,11 +61,11 @@ using Row = std::pair<std::string, std::string>;
 struct BlockWrites {
     std::uint64_t height = 0;
     WriteSet state{};
-    std::string block_record{};              ///< found again by find_block(height)
-    std::vector<Row> index{};                ///< e.g. transaction hash -> height
+    std::string block_record{};  ///< found again by find_block(height)
+    std::vector<Row> index{};    ///< e.g. transaction hash -> height
     std::vector<std::string> index_erased{};
-    std::vector<Row> events{};               ///< key = big-endian height, then index
-    std::vector<Row> blobs{};                ///< hash -> bytes
+    std::vector<Row> events{};  ///< key = big-endian height, then index
+    std::vector<Row> blobs{};   ///< hash -> bytes
 };
 
 /// Rows in key order. `more` = the limit (rows or page_bytes_max) ended it; go on from the last key
@@ -85,7 +86,8 @@ class ReadGuard;
 /// One chain in the database, which must outlive it. Any thread; publish() by one thread at a time.
 class ChainStore {
   public:
-    /// `chain`: 1 to limits::name_bytes_max bytes; at most one ChainStore a chain. Starts the flusher.
+    /// `chain`: 1 to limits::name_bytes_max bytes; at most one ChainStore a chain. Starts the
+    /// flusher.
     static Result<std::unique_ptr<ChainStore>> open(Database& database, const std::string& chain,
                                                     StoreOptions options = {});
     ChainStore(const ChainStore&) = delete;
@@ -99,7 +101,8 @@ class ChainStore {
     /// flush or wait and call again), storage_failed (a flush failed; for ever).
     Status publish(BlockWrites&& block);
     /// Writes everything published to RocksDB and syncs its log. Returns the height that is durable
-    /// now: log records up to it may be pruned. nullopt: the store is empty. Blocks; not for actors.
+    /// now: log records up to it may be pruned. nullopt: the store is empty. Blocks; not for
+    /// actors.
     Result<std::optional<std::uint64_t>> flush_durable();
 
     /// Last published height; nullopt: nothing was ever published.

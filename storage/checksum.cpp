@@ -49,7 +49,8 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::string_view by
 std::uint32_t crc32c_portable(std::string_view bytes) noexcept {
     std::uint32_t remainder = 0xFFFFFFFFU;
     for (const char byte : bytes) {
-        remainder = (remainder >> 8U) ^ table[(remainder ^ static_cast<std::uint8_t>(byte)) & 0xFFU];
+        remainder =
+            (remainder >> 8U) ^ table[(remainder ^ static_cast<std::uint8_t>(byte)) & 0xFFU];
     }
     return ~remainder;
 }

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-// Finds damage by chance in stored bytes, at the speed of memory. It is no defence against a forger;
-// hashes of blocks and signatures are.
+// Finds damage by chance in stored bytes, at the speed of memory. It is no defence against a
+// forger; hashes of blocks and signatures are.
 
 namespace ait::storage {
 

@@ -39,7 +39,8 @@ class Descriptor {
     int number_;
 };
 
-Result<std::string> read_descriptor(int descriptor, const std::string& path, std::size_t bytes_max) {
+Result<std::string> read_descriptor(int descriptor, const std::string& path,
+                                    std::size_t bytes_max) {
     std::string bytes;
     std::size_t filled = 0;
     while (filled <= bytes_max) {
@@ -108,12 +109,11 @@ Status make_private_directory(const std::string& path) {
     if (code) return from_errno(code.value(), "create the directory", parent.string());
     auto made = posix_file_system().create_directory(path);
     if (!made.ok()) return made;
-    struct ::stat facts {};
+    struct ::stat facts{};
     if (::stat(path.c_str(), &facts) != 0) return from_errno(errno, "inspect", path);
     if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return Error{ErrorCode::forbidden, "The data directory " + path + " is not safe.",
-                     "Users other than its owner may write to it.",
-                     "Run: chmod 700 " + path};
+                     "Users other than its owner may write to it.", "Run: chmod 700 " + path};
     }
     return {};
 }
@@ -191,8 +191,9 @@ bool DiskSpace::is_low() const noexcept {
 }
 
 Result<DiskSpace> disk_space(const std::string& path) {
-    struct ::statvfs facts {};
-    if (::statvfs(path.c_str(), &facts) != 0) return from_errno(errno, "ask for the free space of", path);
+    struct ::statvfs facts{};
+    if (::statvfs(path.c_str(), &facts) != 0)
+        return from_errno(errno, "ask for the free space of", path);
     return DiskSpace{.bytes_free = std::uint64_t{facts.f_bavail} * facts.f_frsize,
                      .bytes_total = std::uint64_t{facts.f_blocks} * facts.f_frsize};
 }

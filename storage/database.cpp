@@ -48,7 +48,8 @@ rocksdb::DBOptions database_options() {
     return options;
 }
 
-rocksdb::ColumnFamilyOptions column_options(Column which, const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions column_options(Column which,
+                                            const std::shared_ptr<rocksdb::Cache>& cache) {
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = cache;
     table.cache_index_and_filter_blocks = true;
@@ -105,8 +106,9 @@ Error from_rocksdb(const rocksdb::Status& status, std::string_view doing) {
         error.next = "Free some space on this disk, or raise the quota.";
     } else if (status.IsCorruption()) {
         error.code = ErrorCode::corrupt_data;
-        error.next = "Restore the data directory from a backup, or start with an empty one and let the "
-                     "node fetch the chain from its peers.";
+        error.next =
+            "Restore the data directory from a backup, or start with an empty one and let the "
+            "node fetch the chain from its peers.";
     }
     return error;
 }
@@ -143,7 +145,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& directory, O
                                  column_options(static_cast<Column>(i), cache));
     }
     // RocksDB insists on its default column family; it stays empty.
-    descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, column_options(Column::meta, cache));
+    descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName,
+                             column_options(Column::meta, cache));
 
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* rocks = nullptr;
@@ -197,7 +200,8 @@ std::optional<std::string> DatabaseColumn::get(std::string_view key) const {
     return std::nullopt;
 }
 
-void DatabaseColumn::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
+void DatabaseColumn::scan(std::string_view prefix, std::string_view from,
+                          const Visit& visit) const {
     const auto full_prefix = std::string(chain_prefix_).append(prefix);
     const auto first = std::string(chain_prefix_).append(std::max(prefix, from));
     const auto end = end_of_prefix(full_prefix);

@@ -18,7 +18,9 @@ std::string directory_of(const std::string& path) {
 }
 
 /// True when the countdown ends with this call.
-bool is_due(std::uint64_t& countdown) { return countdown != 0 && --countdown == 0; }
+bool is_due(std::uint64_t& countdown) {
+    return countdown != 0 && --countdown == 0;
+}
 
 }  // namespace
 
@@ -74,7 +76,8 @@ FaultyFileSystem::~FaultyFileSystem() = default;
 
 Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path, OpenMode mode) {
     auto found = names_.find(path);
-    if (mode == OpenMode::existing && found == names_.end()) return from_errno(ENOENT, "open", path);
+    if (mode == OpenMode::existing && found == names_.end())
+        return from_errno(ENOENT, "open", path);
     if (mode == OpenMode::create_new) {
         if (found != names_.end()) return from_errno(EEXIST, "open", path);
         if (!directories_.contains(directory_of(path))) return from_errno(ENOENT, "open", path);
@@ -147,8 +150,8 @@ Status FaultyFileSystem::sync(Inode& inode, const std::string& path) {
 void FaultyFileSystem::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {
     Inode& inode = *names_.at(path);
     AIT_ASSERT(offset < inode.current.size());
-    const auto flipped = static_cast<char>(static_cast<unsigned char>(inode.current[offset]) ^
-                                           (1U << (bit % 8)));
+    const auto flipped =
+        static_cast<char>(static_cast<unsigned char>(inode.current[offset]) ^ (1U << (bit % 8)));
     inode.current[offset] = flipped;
     if (offset < inode.durable.size()) inode.durable[offset] = flipped;
 }
@@ -172,9 +175,10 @@ void FaultyFileSystem::survive(Inode& inode, PowerCut cut) {
             case PowerCut::random_sectors:
                 for (std::uint64_t done = 0; done < write.bytes.size();) {
                     const auto offset = write.offset + done;
-                    const auto bytes = std::min(sector_bytes - offset % sector_bytes,
-                                                write.bytes.size() - done);
-                    if (random_() % 2 == 0) apply(inode.durable, {offset, write.bytes.substr(done, bytes)});
+                    const auto bytes =
+                        std::min(sector_bytes - offset % sector_bytes, write.bytes.size() - done);
+                    if (random_() % 2 == 0)
+                        apply(inode.durable, {offset, write.bytes.substr(done, bytes)});
                     done += bytes;
                 }
                 if (write.bytes.empty() && random_() % 2 == 0) apply(inode.durable, write);
@@ -196,7 +200,8 @@ void FaultyFileSystem::power_cut(PowerCut cut) {
             return !names_.contains(entry.first) && random_() % 2 == 0;
         });
     }
-    if (cut != PowerCut::keep_all) std::erase_if(directories_, [](auto& entry) { return !entry.second; });
+    if (cut != PowerCut::keep_all)
+        std::erase_if(directories_, [](auto& entry) { return !entry.second; });
     names_ = durable_names_;
     for (auto& [path, inode] : names_) survive(*inode, cut);
 }

@@ -12,8 +12,8 @@
 #include "storage/file_system.hpp"
 
 // A disk in memory that does to its user what real ones do: it forgets what was not synced, tears
-// writes at any byte or loses single sectors of them, refuses, fills up, and rots. For tests and the
-// simulator; the same seed gives the same faults.
+// writes at any byte or loses single sectors of them, refuses, fills up, and rots. For tests and
+// the simulator; the same seed gives the same faults.
 
 namespace ait::storage {
 
@@ -40,10 +40,11 @@ class FaultyFileSystem final : public FileSystem {
     Status remove(const std::string& path) override;
     Status sync_directory(const std::string& path) override;
 
-    /// The count-th next write (1 = the next) fails with EIO after a random part of its bytes. Only it.
+    /// The count-th next write (1 = the next) fails with EIO after a random part of its bytes. Only
+    /// it.
     void fail_write(std::uint64_t count) { write_fails_in_ = count; }
-    /// The count-th next sync fails with EIO, and what it should have made durable is lost, while reads
-    /// still show it and the next sync reports success: as Linux does.
+    /// The count-th next sync fails with EIO, and what it should have made durable is lost, while
+    /// reads still show it and the next sync reports success: as Linux does.
     void fail_sync(std::uint64_t count) { sync_fails_in_ = count; }
     /// Space for all files together; what would pass it fails with ENOSPC.
     void set_space_bytes(std::uint64_t bytes) { space_bytes_ = bytes; }

@@ -15,8 +15,8 @@
 
 namespace ait::storage {
 
-/// One open file. One thread at a time. Errors everywhere: limit_reached when the disk or a quota is
-/// full, storage_failed for all other refusals.
+/// One open file. One thread at a time. Errors everywhere: limit_reached when the disk or a quota
+/// is full, storage_failed for all other refusals.
 class File {
   public:
     File() = default;

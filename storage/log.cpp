@@ -68,12 +68,13 @@ Status BlockLog::append(std::uint64_t height, std::span<const std::string_view> 
     std::string payload;
     payload.reserve(record_bytes - log_header_bytes);
     for (const auto part : payload_parts) payload += part;
-    std::string record = encode_log_header({.kind = LogRecordKind::block,
-                                            .log_id = log_id_,
-                                            .height = height,
-                                            .synced_below = synced_below_,
-                                            .payload_bytes = static_cast<std::uint32_t>(payload_bytes),
-                                            .payload_checksum = crc32c(payload)});
+    std::string record =
+        encode_log_header({.kind = LogRecordKind::block,
+                           .log_id = log_id_,
+                           .height = height,
+                           .synced_below = synced_below_,
+                           .payload_bytes = static_cast<std::uint32_t>(payload_bytes),
+                           .payload_checksum = crc32c(payload)});
     record += payload;
     record.resize(record_bytes, '\0');
 
@@ -167,12 +168,12 @@ Status BlockLog::create_segment(std::uint64_t height, std::uint64_t capacity_byt
 Status BlockLog::fill_new_segment(Segment& segment) {
     auto reserved = segment.file->reserve(segment.capacity_bytes);
     if (!reserved.ok()) return reserved;
-    const auto start = encode_log_header({.kind = LogRecordKind::segment_start,
-                                          .log_id = log_id_,
-                                          .height = segment.first_height,
-                                          .synced_below = segment.first_height,
-                                          .payload_bytes =
-                                              static_cast<std::uint32_t>(segment.capacity_bytes)});
+    const auto start =
+        encode_log_header({.kind = LogRecordKind::segment_start,
+                           .log_id = log_id_,
+                           .height = segment.first_height,
+                           .synced_below = segment.first_height,
+                           .payload_bytes = static_cast<std::uint32_t>(segment.capacity_bytes)});
     auto written = segment.file->write_at(0, start);
     if (!written.ok()) return written;
     zeroed_until_ = 0;
@@ -199,9 +200,10 @@ Status BlockLog::zero_ahead(Segment& segment, std::uint64_t offset) {
 
 Status BlockLog::poison(const Error& cause) {
     if (!poison_.has_value()) {
-        poison_ = Error{ErrorCode::storage_failed, "The block log has failed and takes no more blocks.",
-                        cause.what + " " + cause.why,
-                        "Check the disk and restart the node; it goes on from what is durable."};
+        poison_ =
+            Error{ErrorCode::storage_failed, "The block log has failed and takes no more blocks.",
+                  cause.what + " " + cause.why,
+                  "Check the disk and restart the node; it goes on from what is durable."};
     }
     return *poison_;
 }
@@ -233,13 +235,15 @@ Result<std::string> BlockLog::read_record(std::uint64_t height) const {
     };
     if (count.value() < bytes.size()) return damaged();
     const auto header = decode_log_header({bytes.data(), bytes.size()});
-    if (!header.has_value() || header->log_id != log_id_ || header->height != height) return damaged();
+    if (!header.has_value() || header->log_id != log_id_ || header->height != height)
+        return damaged();
     if (header->kind != LogRecordKind::block) return damaged();
     if (header->payload_bytes > log_payload_bytes_max) return damaged();
     std::string payload(header->payload_bytes, '\0');
     count = segment.file->read_at(offset + log_header_bytes, payload);
     if (!count.ok()) return count.error();
-    if (count.value() < payload.size() || crc32c(payload) != header->payload_checksum) return damaged();
+    if (count.value() < payload.size() || crc32c(payload) != header->payload_checksum)
+        return damaged();
     return payload;
 }
 
@@ -248,12 +252,12 @@ Status BlockLog::for_each(std::uint64_t from_height, const Visit& visit) const {
     if (segments_.empty()) return {};
     if (from_height < segments_.front().first_height) return not_in_log(from_height);
     if (from_height > next_height_) {
-        return Error{ErrorCode::corrupt_data, "The block log ends too early.",
-                     "Blocks from height " + std::to_string(from_height) +
-                         " on are asked for, but the next one would be " +
-                         std::to_string(next_height_) +
-                         ": the newest log file was lost or replaced by an older one.",
-                     "Restore the whole data directory from one backup, or start with an empty one."};
+        return Error{
+            ErrorCode::corrupt_data, "The block log ends too early.",
+            "Blocks from height " + std::to_string(from_height) +
+                " on are asked for, but the next one would be " + std::to_string(next_height_) +
+                ": the newest log file was lost or replaced by an older one.",
+            "Restore the whole data directory from one backup, or start with an empty one."};
     }
     for (std::uint64_t height = from_height; height < next_height_; ++height) {
         const auto payload = read_record(height);
@@ -293,6 +297,8 @@ std::uint64_t BlockLog::bytes_on_disk() const noexcept {
     return bytes;
 }
 
-std::string BlockLog::path_of(const std::string& name) const { return directory_ + "/" + name; }
+std::string BlockLog::path_of(const std::string& name) const {
+    return directory_ + "/" + name;
+}
 
 }  // namespace ait::storage

@@ -59,10 +59,10 @@ class BlockLog {
     BlockLog& operator=(const BlockLog&) = delete;
     ~BlockLog() = default;
 
-    /// Writes one record, its payload being the parts one after the other; not durable before sync().
-    /// The first height of an empty log is free, then last+1. Errors: conflict (height), too_large,
-    /// limit_reached (no space for a new segment: the log is as before, try again when there is
-    /// space), storage_failed (for ever).
+    /// Writes one record, its payload being the parts one after the other; not durable before
+    /// sync(). The first height of an empty log is free, then last+1. Errors: conflict (height),
+    /// too_large, limit_reached (no space for a new segment: the log is as before, try again when
+    /// there is space), storage_failed (for ever).
     Status append(std::uint64_t height, std::span<const std::string_view> payload_parts);
     Status append(std::uint64_t height, std::string_view payload);
     /// One fdatasync for everything appended. Error: storage_failed (for ever).
@@ -70,9 +70,10 @@ class BlockLog {
 
     /// Errors: not_found, corrupt_data, storage_failed.
     [[nodiscard]] Result<std::string> read(std::uint64_t height) const;
-    /// Visits all records from a height on; stops at the first error, also the visitor's. Asking for
-    /// last+1 or anything of a log without files visits none. Errors: not_found where the log begins later,
-    /// corrupt_data where it ends earlier (the caller's own state is ahead of its log).
+    /// Visits all records from a height on; stops at the first error, also the visitor's. Asking
+    /// for last+1 or anything of a log without files visits none. Errors: not_found where the log
+    /// begins later, corrupt_data where it ends earlier (the caller's own state is ahead of its
+    /// log).
     Status for_each(std::uint64_t from_height, const Visit& visit) const;
     /// Removes segments whose records all lie below `height`; never the newest segment.
     Status prune_below(std::uint64_t height);
@@ -118,10 +119,11 @@ class BlockLog {
     LogOpening opening_;
     std::optional<Error> poison_;
     std::deque<Segment> segments_;
-    std::uint64_t log_id_ = 0;        ///< drawn when the first segment was made
-    std::uint64_t next_height_ = 0;   ///< means nothing while there is no segment
-    std::uint64_t tail_offset_ = 0;   ///< in the newest segment: where the next record goes
-    std::uint64_t zeroed_until_ = 0;  ///< in the newest segment: blocks below are allocated and written
+    std::uint64_t log_id_ = 0;       ///< drawn when the first segment was made
+    std::uint64_t next_height_ = 0;  ///< means nothing while there is no segment
+    std::uint64_t tail_offset_ = 0;  ///< in the newest segment: where the next record goes
+    std::uint64_t zeroed_until_ =
+        0;  ///< in the newest segment: blocks below are allocated and written
     std::uint64_t synced_below_ = 0;  ///< heights below are durable
     bool is_dirty_ = false;
 };

@@ -49,7 +49,8 @@ Result<std::uint64_t> end_of_nonzero(const File& file, std::uint64_t offset) {
         const auto count = file.read_at(position, chunk);
         if (!count.ok()) return count.error();
         const auto filled = std::span(chunk).first(count.value());
-        const auto last = std::find_if(filled.rbegin(), filled.rend(), [](char c) { return c != 0; });
+        const auto last =
+            std::find_if(filled.rbegin(), filled.rend(), [](char c) { return c != 0; });
         if (last != filled.rend()) {
             end = position + static_cast<std::uint64_t>(std::distance(last, filled.rend()));
         }
@@ -97,7 +98,8 @@ Status BlockLog::load() {
 
     auto names = files_->list(directory_);
     if (!names.ok()) return names.error();
-    std::erase_if(names.value(), [](const auto& name) { return !height_of_name(name).has_value(); });
+    std::erase_if(names.value(),
+                  [](const auto& name) { return !height_of_name(name).has_value(); });
     for (const auto& name : names.value()) {
         auto loaded = load_segment(name, name == names.value().back());
         if (!loaded.ok()) return loaded;
@@ -120,7 +122,8 @@ Status BlockLog::load_segment(const std::string& name, bool is_newest) {
     if (!start.value().has_value() || size.value() < start.value()->payload_bytes) {
         const auto used = end_of_nonzero(*opened.value(), 0);
         if (!used.ok()) return used.error();
-        // Its start record and its size are synced before anything follows: making it was interrupted.
+        // Its start record and its size are synced before anything follows: making it was
+        // interrupted.
         if (is_newest && used.value() <= log_header_bytes) {
             return drop_interrupted_segment(name, std::move(opened).value());
         }
@@ -129,7 +132,8 @@ Status BlockLog::load_segment(const std::string& name, bool is_newest) {
     }
     const LogHeader& header = *start.value();
     if (header.kind != LogRecordKind::segment_start || header.height != name_height) {
-        return log_damaged(name, 0, name_height, "The segment's content does not belong to its name.");
+        return log_damaged(name, 0, name_height,
+                           "The segment's content does not belong to its name.");
     }
     if (!segments_.empty() && header.log_id != log_id_) {
         return log_damaged(name, 0, name_height, "The segment belongs to another log.");
@@ -218,8 +222,8 @@ Status BlockLog::settle_tail(Segment& segment, std::uint64_t offset, bool is_new
     return segment.file->sync();
 }
 
-/// True when a header behind the damage claims that the record at next_height_ was durable. A payload
-/// cannot forge one: log_id_ is drawn at random and never leaves the node.
+/// True when a header behind the damage claims that the record at next_height_ was durable. A
+/// payload cannot forge one: log_id_ is drawn at random and never leaves the node.
 Result<bool> BlockLog::rest_was_synced(const Segment& segment, std::uint64_t offset) const {
     std::vector<char> chunk(chunk_bytes + log_header_bytes);
     for (std::uint64_t position = offset;; position += chunk_bytes) {

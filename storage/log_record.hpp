@@ -25,8 +25,8 @@ enum class LogRecordKind : std::uint8_t {
 struct LogHeader {
     LogRecordKind kind = LogRecordKind::block;
     std::uint64_t log_id = 0;
-    std::uint64_t height = 0;        ///< of the block; for the other kinds that of the next block
-    std::uint64_t synced_below = 0;  ///< all blocks below were durable when this was written
+    std::uint64_t height = 0;         ///< of the block; for the other kinds that of the next block
+    std::uint64_t synced_below = 0;   ///< all blocks below were durable when this was written
     std::uint32_t payload_bytes = 0;  ///< of a segment_start: the segment's size
     std::uint32_t payload_checksum = 0;
 };

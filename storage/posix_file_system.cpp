@@ -61,7 +61,7 @@ class PosixFile final : public File {
     }
 
     Result<std::uint64_t> size() const override {
-        struct ::stat facts {};
+        struct ::stat facts{};
         if (::fstat(descriptor_, &facts) != 0) return from_errno(errno, "inspect", path_);
         return static_cast<std::uint64_t>(facts.st_size);
     }
@@ -74,7 +74,8 @@ class PosixFile final : public File {
 class PosixFileSystem final : public FileSystem {
   public:
     Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
-        const int flags = O_RDWR | O_CLOEXEC | (mode == OpenMode::create_new ? O_CREAT | O_EXCL : 0);
+        const int flags =
+            O_RDWR | O_CLOEXEC | (mode == OpenMode::create_new ? O_CREAT | O_EXCL : 0);
         const int descriptor = ::open(path.c_str(), flags, 0600);
         if (descriptor < 0) return from_errno(errno, "open", path);
         return std::unique_ptr<File>(std::make_unique<PosixFile>(path, descriptor));
@@ -96,8 +97,9 @@ class PosixFileSystem final : public FileSystem {
     Status create_directory(const std::string& path) override {
         if (::mkdir(path.c_str(), 0700) == 0) return {};
         const int reason = errno;
-        struct ::stat facts {};
-        if (reason == EEXIST && ::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) return {};
+        struct ::stat facts{};
+        if (reason == EEXIST && ::stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode))
+            return {};
         return from_errno(reason, "create the directory", path);
     }
 
@@ -131,7 +133,8 @@ ErrorCode code_of(int error_number) {
 }
 
 std::string remedy_of(ErrorCode code) {
-    if (code == ErrorCode::limit_reached) return "Free some space on this disk, or raise the quota.";
+    if (code == ErrorCode::limit_reached)
+        return "Free some space on this disk, or raise the quota.";
     if (code == ErrorCode::storage_failed) {
         return "Look at the permissions, at the disk's health and at the kernel's messages.";
     }

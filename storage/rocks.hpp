@@ -44,8 +44,8 @@ struct Database::Implementation {
 /// on_fatal, or, where `keeps_failure`, ends the read and is kept for failure(). One thread.
 class DatabaseColumn final : public StateReader {
   public:
-    DatabaseColumn(const Database::Implementation& database, Column which, std::string_view chain_prefix,
-                   bool keeps_failure)
+    DatabaseColumn(const Database::Implementation& database, Column which,
+                   std::string_view chain_prefix, bool keeps_failure)
         : database_(&database),
           column_(database.column(which)),
           chain_prefix_(chain_prefix),

@@ -12,9 +12,7 @@ namespace {
 class OverlayCursor {
   public:
     OverlayCursor(const WriteSet& writes, std::string_view prefix, std::string_view from)
-        : prefix_(prefix),
-          next_(writes.lower_bound(std::max(prefix, from))),
-          end_(writes.end()) {}
+        : prefix_(prefix), next_(writes.lower_bound(std::max(prefix, from))), end_(writes.end()) {}
 
     /// Shows own entries below `key`; false when the visitor has seen enough.
     bool show_below(std::string_view key, const StateReader::Visit& visit) {
@@ -38,7 +36,9 @@ class OverlayCursor {
     }
 
   private:
-    [[nodiscard]] bool in_range() const { return next_ != end_ && next_->first.starts_with(prefix_); }
+    [[nodiscard]] bool in_range() const {
+        return next_ != end_ && next_->first.starts_with(prefix_);
+    }
 
     std::string_view prefix_;
     WriteSet::const_iterator next_;
@@ -89,7 +89,9 @@ void StateView::merge_into(StateView& parent) && {
     writes_.clear();
 }
 
-WriteSet StateView::take_writes() noexcept { return std::exchange(writes_, {}); }
+WriteSet StateView::take_writes() noexcept {
+    return std::exchange(writes_, {});
+}
 
 std::optional<std::string> MemoryState::get(std::string_view key) const {
     const auto entry = entries_.find(key);
@@ -98,7 +100,8 @@ std::optional<std::string> MemoryState::get(std::string_view key) const {
 }
 
 void MemoryState::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
-    for (auto entry = entries_.lower_bound(std::max(prefix, from)); entry != entries_.end(); ++entry) {
+    for (auto entry = entries_.lower_bound(std::max(prefix, from)); entry != entries_.end();
+         ++entry) {
         if (!entry->first.starts_with(prefix)) return;
         if (!visit(entry->first, entry->second)) return;
     }

@@ -56,7 +56,8 @@ class StateView final : public StateReader {
     void put(std::string key, std::string value);
     void erase(std::string_view key);
 
-    /// A write that equals what the base has stays in the set; so does the erasure of what it lacks.
+    /// A write that equals what the base has stays in the set; so does the erasure of what it
+    /// lacks.
     [[nodiscard]] const WriteSet& writes() const noexcept { return writes_; }
     /// Lays these writes over the parent's; `parent` is usually, but need not be, the base.
     void merge_into(StateView& parent) &&;

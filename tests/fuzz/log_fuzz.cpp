@@ -51,8 +51,8 @@ DiskImage damaged_log(std::string_view input) {
     auto file = disk.begin();
     std::advance(file, choice % disk.size());
     for (; input.size() >= 3; input.remove_prefix(3)) {
-        const auto offset = (static_cast<std::uint8_t>(input[0]) << 8U) |
-                            static_cast<std::uint8_t>(input[1]);
+        const auto offset =
+            (static_cast<std::uint8_t>(input[0]) << 8U) | static_cast<std::uint8_t>(input[1]);
         char& byte = file->second[static_cast<std::size_t>(offset) % file->second.size()];
         byte = static_cast<char>(byte ^ input[2]);
     }
@@ -83,7 +83,8 @@ void open_and_go_on(std::string_view input) {
         next = read_all(*log.value());
         const auto appended = log.value()->append(next, "one more");
         if (!appended.ok()) {
-            // A start record may name any height, and an empty segment's height is not seen outside.
+            // A start record may name any height, and an empty segment's height is not seen
+            // outside.
             AIT_ASSERT(appended.error().code == ErrorCode::conflict);
             return;
         }

@@ -20,9 +20,8 @@ using ::testing::ElementsAre;
 using ::testing::Pair;
 
 /// Nothing is flushed unless a test says so.
-constexpr StoreOptions by_hand{.flush_interval_ms = 3'600'000,
-                               .flush_bytes = SIZE_MAX,
-                               .unflushed_bytes_max = SIZE_MAX};
+constexpr StoreOptions by_hand{
+    .flush_interval_ms = 3'600'000, .flush_bytes = SIZE_MAX, .unflushed_bytes_max = SIZE_MAX};
 
 std::map<std::string, std::string> all_of(const StateReader& reader, std::string_view prefix = "",
                                           std::string_view from = "") {
@@ -68,7 +67,8 @@ TEST_F(ChainStoreTest, a_published_block_is_visible_at_once_after_a_flush_and_af
         EXPECT_EQ(guard.find_blob("blob3").value(), std::string(100, 'b'));
         EXPECT_EQ(guard.find_blob("blob").value(), std::nullopt);
         const auto page = guard.scan_events(big_endian(20) + big_endian(1), 10);
-        EXPECT_THAT(page.value().rows, ElementsAre(Pair(big_endian(20) + big_endian(1), "second of 20")));
+        EXPECT_THAT(page.value().rows,
+                    ElementsAre(Pair(big_endian(20) + big_endian(1), "second of 20")));
         EXPECT_FALSE(page.value().more);
     };
     check();
@@ -87,7 +87,8 @@ TEST_F(ChainStoreTest, a_height_out_of_order_is_refused_and_the_block_is_left_wh
     ASSERT_TRUE(store->publish(model_block(1)).ok());
     auto block = model_block(3);
     EXPECT_EQ(store->publish(std::move(block)).error().code, ErrorCode::conflict);
-    EXPECT_EQ(block.state.size(), model_block(3).state.size());  // NOLINT: not moved from on refusal
+    EXPECT_EQ(block.state.size(),
+              model_block(3).state.size());  // NOLINT: not moved from on refusal
     EXPECT_EQ(store->height(), 1U);
 }
 

@@ -1,4 +1,5 @@
-// The process that the crash test kills: appends, syncs, acknowledges on standard output, publishes.
+// The process that the crash test kills: appends, syncs, acknowledges on standard output,
+// publishes.
 
 #include <unistd.h>
 
@@ -30,7 +31,8 @@ Status write_blocks(const std::string& directory) {
         if (status.ok()) status = log.value()->sync();
         if (!status.ok()) return status;
         const auto line = std::to_string(height) + "\n";
-        if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return {};  // nobody listens any more
+        if (::write(STDOUT_FILENO, line.data(), line.size()) < 0)
+            return {};  // nobody listens any more
         status = store.value()->publish(model_block(height));
         if (!status.ok()) return status;
         if (height % 500 == 0) {

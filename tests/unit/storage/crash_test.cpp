@@ -65,11 +65,11 @@ void expect_recovered(const std::string& directory, std::uint64_t acknowledged) 
     const auto last = log.value()->last_height().value_or(0);
     ASSERT_GE(last, acknowledged);
     ASSERT_LE(store.value()->flushed_height().value_or(0), last);
-    const auto replayed = log.value()->for_each(
-        store.value()->flushed_height().value_or(0) + 1, [&](std::uint64_t h, std::string_view payload) {
-            EXPECT_EQ(payload, model_payload(h));
-            return store.value()->publish(model_block(h));
-        });
+    const auto replayed = log.value()->for_each(store.value()->flushed_height().value_or(0) + 1,
+                                                [&](std::uint64_t h, std::string_view payload) {
+                                                    EXPECT_EQ(payload, model_payload(h));
+                                                    return store.value()->publish(model_block(h));
+                                                });
     ASSERT_TRUE(replayed.ok()) << render_error(replayed.error());
 
     const auto guard = store.value()->read();
@@ -110,7 +110,8 @@ TEST(StorageCrash, a_database_log_cut_anywhere_is_made_good_by_the_block_log) {
     const auto acknowledged = run_and_kill(directory.path(), 300);
     for (int round = 0; round < 10; ++round) {
         const TemporaryDirectory copy;
-        std::filesystem::copy(directory.path(), copy.path(), std::filesystem::copy_options::recursive);
+        std::filesystem::copy(directory.path(), copy.path(),
+                              std::filesystem::copy_options::recursive);
         std::filesystem::path newest;
         for (const auto& entry : std::filesystem::directory_iterator(copy.path() + "/db")) {
             if (entry.path().extension() == ".log" && entry.path() > newest) newest = entry.path();

@@ -17,7 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 
 unsigned mode_of(const std::string& path) {
-    struct ::stat facts {};
+    struct ::stat facts{};
     EXPECT_EQ(::stat(path.c_str(), &facts), 0);
     return facts.st_mode & 0777U;
 }

@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::uint64_t record_bytes = log_record_bytes(40);
 
-std::uint64_t used_bytes(const std::string& content) { return content.find_last_not_of('\0') + 1; }
+std::uint64_t used_bytes(const std::string& content) {
+    return content.find_last_not_of('\0') + 1;
+}
 
 void zero_from(std::string& content, std::uint64_t offset) {
     std::fill(content.begin() + static_cast<std::ptrdiff_t>(offset), content.end(), '\0');
@@ -93,8 +95,8 @@ TEST(BlockLogRot, every_flipped_bit_of_what_was_synced_is_reported) {
     ASSERT_TRUE(log->sync().ok());
     auto disk = files.image();
     auto& content = disk[segment_path(1)];
-    const auto end = (used_bytes(content) + log_alignment_bytes - 1) / log_alignment_bytes *
-                     log_alignment_bytes;
+    const auto end =
+        (used_bytes(content) + log_alignment_bytes - 1) / log_alignment_bytes * log_alignment_bytes;
     const auto last_mark = end - log_header_bytes;
     for (std::uint64_t offset = 0; offset < last_mark; ++offset) {
         for (unsigned bit = 0; bit < 8; ++bit) {
@@ -140,12 +142,14 @@ TEST(BlockLogRot, a_lost_sector_in_the_middle_is_reported) {
     EXPECT_EQ(open_log(damaged).error().code, ErrorCode::corrupt_data);
 }
 
-// Breaks if a user who sends a log file as a payload can keep a node from starting after a power cut.
+// Breaks if a user who sends a log file as a payload can keep a node from starting after a power
+// cut.
 TEST(BlockLogTorn, records_inside_a_payload_are_no_evidence) {
     FaultyFileSystem other;
     SeededRandom random(99);
     auto forged =
-        BlockLog::open(other, "log", {.segment_bytes = small_segment_bytes, .random = &random}).value();
+        BlockLog::open(other, "log", {.segment_bytes = small_segment_bytes, .random = &random})
+            .value();
     for (std::uint64_t h = 1; h <= 9; ++h) {
         ASSERT_TRUE(forged->append(h, payload_of(h)).ok());
         ASSERT_TRUE(forged->sync().ok());
@@ -174,7 +178,8 @@ std::uint64_t run_until_failure(FileSystem& files, std::mt19937_64& random, int 
     synced = std::max(synced, height);
     for (int i = 0; i < steps; ++i) {
         if (random() % 3 != 0) {
-            if (!log->append(height + 1, payload_of(height + 1, (height * 37) % 700)).ok()) return synced;
+            if (!log->append(height + 1, payload_of(height + 1, (height * 37) % 700)).ok())
+                return synced;
             ++height;
         } else {
             if (!log->sync().ok()) return synced;

@@ -37,8 +37,8 @@ inline std::string payload_of(std::uint64_t height, std::size_t bytes = 40) {
     return payload;
 }
 
-inline Result<std::unique_ptr<BlockLog>> open_log(FileSystem& files,
-                                                  std::uint64_t segment_bytes = small_segment_bytes) {
+inline Result<std::unique_ptr<BlockLog>> open_log(
+    FileSystem& files, std::uint64_t segment_bytes = small_segment_bytes) {
     static SeededRandom random(7);
     return BlockLog::open(files, "log", {.segment_bytes = segment_bytes, .random = &random});
 }

@@ -29,7 +29,8 @@ TEST(BlockLog, what_is_appended_is_read_back_before_and_after_reopening) {
             }
         }
         ASSERT_TRUE(log->sync().ok());
-        for (std::uint64_t h = 5; h <= 60; ++h) EXPECT_EQ(log->read(h).value(), payload_of(h, h * 3));
+        for (std::uint64_t h = 5; h <= 60; ++h)
+            EXPECT_EQ(log->read(h).value(), payload_of(h, h * 3));
     }
     auto log = open_log(files).value();
     EXPECT_EQ(log->first_height(), 5U);
@@ -44,8 +45,15 @@ TEST(BlockLog, what_is_appended_is_read_back_before_and_after_reopening) {
 
 TEST(BlockLog, empty_payloads_and_payloads_beyond_a_segment_are_kept) {
     FaultyFileSystem files;
-    const std::vector<std::size_t> sizes{0, 1, 15, 16, 17, 3 * small_segment_bytes, 0,
-                                         small_segment_bytes - 144, small_segment_bytes};
+    const std::vector<std::size_t> sizes{0,
+                                         1,
+                                         15,
+                                         16,
+                                         17,
+                                         3 * small_segment_bytes,
+                                         0,
+                                         small_segment_bytes - 144,
+                                         small_segment_bytes};
     {
         auto log = open_log(files).value();
         for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -91,7 +99,8 @@ TEST(BlockLog, pruning_removes_whole_segments_below_a_height_and_never_the_newes
     EXPECT_LE(log->first_height().value(), 50U);
     EXPECT_GT(log->first_height().value(), 40U);
     EXPECT_EQ(log->read(50).value(), payload_of(50, 400));
-    EXPECT_EQ(log->for_each(1, [](auto, auto) { return Status{}; }).error().code, ErrorCode::not_found);
+    EXPECT_EQ(log->for_each(1, [](auto, auto) { return Status{}; }).error().code,
+              ErrorCode::not_found);
     ASSERT_TRUE(log->prune_below(1'000).ok());
     EXPECT_EQ(log->last_height(), 100U);
     log.reset();
@@ -157,7 +166,8 @@ TEST_F(SeveralSegments, two_swapped_segments_are_corrupt_data) {
 TEST_F(SeveralSegments, a_segment_of_another_log_is_corrupt_data) {
     FaultyFileSystem others;
     SeededRandom random(8);
-    auto log = BlockLog::open(others, "log", {.segment_bytes = small_segment_bytes, .random = &random});
+    auto log =
+        BlockLog::open(others, "log", {.segment_bytes = small_segment_bytes, .random = &random});
     for (std::uint64_t h = 0; h < 60; ++h) {
         ASSERT_TRUE(log.value()->append(h, payload_of(h, 300)).ok());
     }

@@ -48,7 +48,8 @@ TEST(StateView, a_scan_keeps_to_its_prefix_its_start_and_its_end) {
     StateView view(base);
     view.put("j/2", "b");
     view.put("j0", "beyond");
-    EXPECT_THAT(rows_of(view, "j/"), ElementsAre(Pair("j/1", "a"), Pair("j/2", "b"), Pair("j/3", "c")));
+    EXPECT_THAT(rows_of(view, "j/"),
+                ElementsAre(Pair("j/1", "a"), Pair("j/2", "b"), Pair("j/3", "c")));
     EXPECT_THAT(rows_of(view, "j/", "j/2"), ElementsAre(Pair("j/2", "b"), Pair("j/3", "c")));
     EXPECT_THAT(rows_of(view, "j/", "a"), ::testing::SizeIs(3));
     EXPECT_THAT(rows_of(view, "j/", "k"), ElementsAre());
