@@ -19,6 +19,13 @@ __m256i broadcast_quants(const std::int8_t* four) noexcept {
     return _mm256_set1_epi32(bits);
 }
 
+/// See panel_prefetch_bytes.
+void prefetch(const std::uint8_t* from, std::size_t bytes) noexcept {
+    for (std::size_t at = 0; at < bytes; at += panel_alignment) {
+        _mm_prefetch(from + at + panel_prefetch_bytes, _MM_HINT_T0);
+    }
+}
+
 /// Half `half` (rows 8 half .. 8 half + 7) of a panel times Rows activation rows from `first` on.
 struct Tile {
     PanelView panel;
@@ -27,35 +34,42 @@ struct Tile {
     std::uint32_t half;
 };
 
+/// Later tiles find the panel in the cache; both halves lie in the same lines.
+bool is_first_use(const Tile& tile) noexcept {
+    return tile.first == 0 && tile.half == 0;
+}
+
 /// Dot products of one block in integers, before scales. Sixteen products of a nibble and an int8
-/// fit in 16 bits: 16 x 15 x 127 = 30480.
+/// fit in 16 bits: 16 x 15 x 127 = 30480. All weights of the block stay in eight registers.
 template <std::size_t Rows>
-void nibble_block(const std::uint8_t* quants, const std::int8_t* const* rows,
-                  __m256i* sums) noexcept {
+[[gnu::always_inline]] inline void nibble_block(const std::uint8_t* quants,
+                                                const std::int8_t* const* rows,
+                                                __m256i* sums) noexcept {
     const __m256i mask = _mm256_set1_epi8(15);
-    __m256i pairs[Rows];
-    for (std::size_t i = 0; i < Rows; ++i) pairs[i] = _mm256_setzero_si256();
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i weights[8];
     for (std::size_t step = 0; step < 4; ++step) {
         const __m256i packed =
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(quants + step * panel_step_bytes));
-        const __m256i low = _mm256_and_si256(packed, mask);
-        const __m256i high = _mm256_and_si256(_mm256_srli_epi16(packed, 4), mask);
-        for (std::size_t i = 0; i < Rows; ++i) {
-            const __m256i front = broadcast_quants(rows[i] + 4 * step);
-            const __m256i back = broadcast_quants(rows[i] + 4 * step + 16);
-            pairs[i] = _mm256_add_epi16(pairs[i], _mm256_maddubs_epi16(low, front));
-            pairs[i] = _mm256_add_epi16(pairs[i], _mm256_maddubs_epi16(high, back));
-        }
+        weights[step] = _mm256_and_si256(packed, mask);
+        weights[step + 4] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), mask);
     }
-    const __m256i ones = _mm256_set1_epi16(1);
-    for (std::size_t i = 0; i < Rows; ++i) sums[i] = _mm256_madd_epi16(pairs[i], ones);
+    for (std::size_t i = 0; i < Rows; ++i) {
+        __m256i pairs = _mm256_setzero_si256();
+        for (std::size_t step = 0; step < 8; ++step) {
+            const __m256i values = broadcast_quants(rows[i] + 4 * step);
+            pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(weights[step], values));
+        }
+        sums[i] = _mm256_madd_epi16(pairs, ones);
+    }
 }
 
 /// The same for int8 weights. The sign moves to the activations, so that the pair sums stay within
 /// 2 x 128 x 127 = 32512.
 template <std::size_t Rows>
-void byte_block(const std::uint8_t* quants, const std::int8_t* const* rows,
-                __m256i* sums) noexcept {
+[[gnu::always_inline]] inline void byte_block(const std::uint8_t* quants,
+                                              const std::int8_t* const* rows,
+                                              __m256i* sums) noexcept {
     const __m256i ones = _mm256_set1_epi16(1);
     for (std::size_t i = 0; i < Rows; ++i) sums[i] = _mm256_setzero_si256();
     for (std::size_t step = 0; step < 8; ++step) {
@@ -76,11 +90,16 @@ void multiply_blocks(const Tile& tile, __m256* totals) noexcept {
     const PanelView& panel = tile.panel;
     const ActivationRows& activations = *tile.activations;
     const std::size_t blocks = activations.columns / block_columns;
+    const bool fetches = is_first_use(tile);
     for (std::size_t block = 0; block < blocks; ++block) {
         const std::uint8_t* const quants =
             panel.quants + block * panel.quant_bytes + tile.half * (panel_step_bytes / 2);
         const std::uint8_t* const scales =
             panel.scales + block * panel.scale_bytes + std::size_t{tile.half} * lanes * 2;
+        if (fetches) {
+            prefetch(quants, panel.quant_bytes);
+            prefetch(scales, panel.scale_bytes);
+        }
         const std::int8_t* rows[Rows];
         for (std::size_t i = 0; i < Rows; ++i) {
             const std::size_t row = tile.first + i;
@@ -123,9 +142,14 @@ template <std::size_t Rows>
 void multiply_floats(const Tile& tile, __m256* totals) noexcept {
     const ActivationRows& activations = *tile.activations;
     const float* const values = activations.values + std::size_t{tile.first} * activations.columns;
+    const bool fetches = is_first_use(tile);
+    const std::size_t column_bytes = panel_rows * (tile.panel.form == PanelForm::f32 ? 4U : 2U);
     for (std::size_t column = 0; column < activations.columns; ++column) {
         const __m256 weights =
             load_weights(tile.panel, column * panel_rows + std::size_t{tile.half} * lanes);
+        if (fetches) {
+            prefetch(tile.panel.quants + column * column_bytes, column_bytes);
+        }
         for (std::size_t i = 0; i < Rows; ++i) {
             const __m256 value = _mm256_set1_ps(values[i * activations.columns + column]);
             totals[i] = _mm256_fmadd_ps(weights, value, totals[i]);

@@ -23,6 +23,13 @@ __m512 load_halves(const std::uint8_t* halves) noexcept {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
 }
 
+/// See panel_prefetch_bytes.
+void prefetch(const std::uint8_t* from, std::size_t bytes) noexcept {
+    for (std::size_t at = 0; at < bytes; at += panel_alignment) {
+        _mm_prefetch(from + at + panel_prefetch_bytes, _MM_HINT_T0);
+    }
+}
+
 /// One panel times Rows activation rows from `first` on.
 struct Tile {
     PanelView panel;
@@ -72,9 +79,14 @@ void multiply_blocks(const Tile& tile, __m512* totals) noexcept {
     const PanelView& panel = tile.panel;
     const ActivationRows& activations = *tile.activations;
     const std::size_t blocks = activations.columns / block_columns;
+    const bool fetches = tile.first == 0;  // later tiles find the panel in the cache
     for (std::size_t block = 0; block < blocks; ++block) {
         const std::uint8_t* const quants = panel.quants + block * panel.quant_bytes;
         const std::uint8_t* const scales = panel.scales + block * panel.scale_bytes;
+        if (fetches) {
+            prefetch(quants, panel.quant_bytes);
+            prefetch(scales, panel.scale_bytes);
+        }
         const std::int8_t* rows[Rows];
         __m512i sums[Rows];
         for (std::size_t i = 0; i < Rows; ++i) {
@@ -113,8 +125,11 @@ template <std::size_t Rows>
 void multiply_floats(const Tile& tile, __m512* totals) noexcept {
     const ActivationRows& activations = *tile.activations;
     const float* const values = activations.values + std::size_t{tile.first} * activations.columns;
+    const bool fetches = tile.first == 0;
+    const std::size_t column_bytes = panel_rows * (tile.panel.form == PanelForm::f32 ? 4U : 2U);
     for (std::size_t column = 0; column < activations.columns; ++column) {
         const __m512 weights = load_weights(tile.panel, column * panel_rows);
+        if (fetches) prefetch(tile.panel.quants + column * column_bytes, column_bytes);
         for (std::size_t i = 0; i < Rows; ++i) {
             const __m512 value = _mm512_set1_ps(values[i * activations.columns + column]);
             totals[i] = _mm512_fmadd_ps(weights, value, totals[i]);

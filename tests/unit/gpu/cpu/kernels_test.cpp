@@ -227,7 +227,7 @@ TEST(Dequantise, reads_blocks_as_the_format_lays_them_out) {
     EXPECT_EQ(out[16], 5.0F);
     EXPECT_EQ(out[15], -1.0F);
     EXPECT_EQ(out[31], 1.0F);
-    std::memcpy(block.data() + 2, block.data() + 4, 16);  // q4_0 has no minimum
+    std::memmove(block.data() + 2, block.data() + 4, 16);  // q4_0 has no minimum
     dequantise_row(TensorType::q4_0, block.data(), 32, out.data());
     EXPECT_EQ(out[0], 14.0F);
     EXPECT_EQ(out[16], -10.0F);
