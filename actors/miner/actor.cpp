@@ -7,7 +7,7 @@
 
 #include "actors/coordinator/messages.hpp"
 #include "actors/supervision.hpp"
-#include "actors/miner/state.hpp"
+#include "actors/miner/registry.hpp"
 
 namespace ait::miner {
 namespace {

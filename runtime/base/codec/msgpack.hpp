@@ -58,6 +58,9 @@ void pack_value(Packer& packer, const T& value) {
     }
 }
 
+/// A stored block nests nine deep: archive, outcomes, items, events, attributes.
+inline constexpr std::size_t nesting_max = 16;
+
 /// Thrown inside this header only; decode() turns it into an Error.
 struct DecodeFailure {
     std::string why;
@@ -182,8 +185,8 @@ Result<T> decode(std::string_view bytes) {
     try {
         // array, map, str, bin, ext, depth: the library's defaults allow 4 GiB each.
         const msgpack::unpack_limit limit(limits::block_transactions_max * 4, 0,
-                                          limits::blob_bytes_max * 2, limits::blob_bytes_max * 2, 0,
-                                          8);
+                                          limits::block_bytes_max * 2, limits::block_bytes_max * 2, 0,
+                                          detail::nesting_max);
         std::size_t offset = 0;
         const auto handle = msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
         if (offset != bytes.size()) throw detail::DecodeFailure{"Bytes follow its end."};

@@ -1,0 +1,101 @@
+#include "actors/consensus/receipt.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "toy_domain.hpp"
+
+namespace ait::consensus {
+namespace {
+
+const TransactionForm* toy_form(std::string_view kind) {
+    static constexpr TransactionForm form = transaction_form<toy::Note, toy::Noted>("toy.own", true);
+    return kind == "toy.own" || kind == "toy.note" ? &form : nullptr;
+}
+
+struct Receipt {
+    Receipt() {
+        for (std::uint64_t height = 1; height <= 2; ++height) {
+            auto builder = chain.builder(2'000);
+            AIT_ASSERT(std::holds_alternative<ItemOutcome>(
+                builder.add_transaction(chain.verified(chain.own(height, "job-1", "text")))));
+            AIT_ASSERT(std::holds_alternative<ItemOutcome>(builder.add_item(toy::Chain::item("job-1", "note"))));
+            const ExecutedBlock block = std::move(builder).seal(chain.validator);
+            StoredBlock stored{toy::Chain::record(block, chain.certify(block)), block.header, block.outcomes};
+            for (const std::uint32_t index : {0U, 1U}) {
+                auto proof = prove_operation(stored, {height, index, 0});
+                AIT_ASSERT(proof.ok());
+                proofs.push_back(std::move(proof).value());
+            }
+            chain.take(block);
+        }
+        auto made = receipt_text(proofs, chain.genesis, &toy_form);
+        AIT_ASSERT(made.ok());
+        text = std::move(made).value();
+    }
+    toy::Chain chain{};
+    std::vector<OperationProof> proofs{};
+    std::string text{};
+};
+
+TEST(Receipt, it_verifies_with_nothing_but_the_genesis_document) {
+    const Receipt receipt;
+    const auto facts = verify_receipt(receipt.text, receipt.chain.genesis, &toy_form);
+    ASSERT_TRUE(facts.ok()) << facts.error().why;
+    EXPECT_EQ(facts.value()["job_id"], "job-1");
+    EXPECT_EQ(facts.value()["verified"], true);
+    EXPECT_EQ(facts.value()["miner_key"], to_hex(receipt.chain.user.public_key().view()));
+}
+
+// Breaks if any byte of a receipt can say what the evidence does not.
+TEST(Receipt, each_of_a_thousand_single_byte_changes_is_refused) {
+    const Receipt receipt;
+    const auto seed = static_cast<unsigned>(20'261'121);
+    std::mt19937 random(seed);
+    for (int i = 0; i < 1'000; ++i) {
+        std::string bad = receipt.text;
+        const std::size_t at = random() % bad.size();
+        char other = bad[at];
+        while (other == bad[at]) other = static_cast<char>(random() % 256);
+        bad[at] = other;
+        const auto facts = verify_receipt(bad, receipt.chain.genesis, &toy_form);
+        ASSERT_FALSE(facts.ok()) << "seed " << seed << ": byte " << at << " changed and the receipt still verifies";
+    }
+}
+
+TEST(Receipt, a_shortened_extended_or_reformatted_copy_is_refused) {
+    const Receipt receipt;
+    const auto& genesis = receipt.chain.genesis;
+    EXPECT_FALSE(verify_receipt(receipt.text + " ", genesis, &toy_form).ok());
+    EXPECT_FALSE(verify_receipt(receipt.text.substr(0, receipt.text.size() - 1), genesis, &toy_form).ok());
+    EXPECT_FALSE(verify_receipt(dump_json(parse_json(receipt.text).value()), genesis, &toy_form).ok());
+    EXPECT_FALSE(verify_receipt("", genesis, &toy_form).ok());
+}
+
+TEST(Receipt, another_genesis_does_not_vouch_for_it) {
+    const Receipt receipt;
+    Genesis other = receipt.chain.genesis;
+    other.validators[0].public_key = toy::key_of('x').public_key();
+    EXPECT_FALSE(verify_receipt(receipt.text, other, &toy_form).ok());
+}
+
+TEST(Receipt, proofs_of_two_jobs_make_no_receipt) {
+    Receipt receipt;
+    auto builder = receipt.chain.builder(3'000);
+    ASSERT_TRUE(std::holds_alternative<ItemOutcome>(
+        builder.add_transaction(receipt.chain.verified(receipt.chain.own(3, "job-2", "text")))));
+    const ExecutedBlock block = std::move(builder).seal(receipt.chain.validator);
+    auto proof = prove_operation({toy::Chain::record(block, receipt.chain.certify(block)), block.header, block.outcomes}, {3, 0, 0});
+    ASSERT_TRUE(proof.ok());
+    receipt.proofs.push_back(std::move(proof).value());
+    EXPECT_FALSE(receipt_text(receipt.proofs, receipt.chain.genesis, &toy_form).ok());
+}
+
+TEST(Receipt, a_position_outside_the_block_is_no_proof) {
+    const Receipt receipt;
+    EXPECT_FALSE(prove_operation(StoredBlock{}, {1, 0, 0}).ok());
+}
+
+}  // namespace
+}  // namespace ait::consensus
