@@ -16,9 +16,7 @@ constexpr std::string_view counters_key = "job/counters";
 
 struct UnpaidCount {
     std::uint64_t count = 0;
-    static constexpr auto fields() {
-        return std::tuple{field("count", &UnpaidCount::count, "")};
-    }
+    static constexpr auto fields() { return std::tuple{field("count", &UnpaidCount::count, "")}; }
 };
 
 std::string keyed(std::string_view prefix, std::string_view id) {
@@ -43,7 +41,7 @@ void write_unpaid_count(StateView& view, const Address& owner, std::uint64_t cou
     if (count == 0) {
         view.erase(key);
     } else {
-        store_record(view, key, UnpaidCount{count});
+        consensus::store_record(view, key, UnpaidCount{count});
     }
 }
 
@@ -61,11 +59,34 @@ std::optional<Job> find_job(const StateReader& reader, std::string_view job_id) 
     return consensus::load_record<Job>(reader, keyed(record_prefix, job_id));
 }
 
+Result<Job> resolve_job(const StateReader& reader, std::string_view text) {
+    std::vector<std::string> ids;
+    const std::string prefix = keyed(record_prefix, text);
+    reader.scan(prefix, prefix, [&](std::string_view key, std::string_view) {
+        ids.emplace_back(key.substr(record_prefix.size()));
+        return ids.front() != text && ids.size() < 2;
+    });
+    const std::string name(text.substr(0, limits::id_bytes_max));
+    if (text.empty() || ids.empty()) {
+        return Error{ErrorCode::not_found, "There is no such job.",
+                     "No job's id is or begins with \"" + name + "\".",
+                     "List your jobs: aitbc client list."};
+    }
+    if (ids.size() > 1) {
+        return Error{ErrorCode::ambiguous, "Several jobs could be meant.",
+                     "\"" + name + "\" begins " + ids[0] + " and " + ids[1] + ".",
+                     "Give more of the id."};
+    }
+    auto job = find_job(reader, ids.front());
+    AIT_ASSERT(job.has_value());
+    return std::move(*job);
+}
+
 void store_job(StateView& view, const Job& job) {
     AIT_ASSERT(!job.id.empty());
     AIT_ASSERT((job.state == JobState::processing) == job.lease.has_value());
     AIT_ASSERT((job.state == JobState::completed) == job.delivery.has_value());
-    store_record(view, keyed(record_prefix, job.id), job);
+    consensus::store_record(view, keyed(record_prefix, job.id), job);
 }
 
 Counters load_counters(const StateReader& reader) {
@@ -73,7 +94,7 @@ Counters load_counters(const StateReader& reader) {
 }
 
 void store_counters(StateView& view, const Counters& counters) {
-    store_record(view, std::string(counters_key), counters);
+    consensus::store_record(view, std::string(counters_key), counters);
 }
 
 void insert_job(StateView& view, const Job& job) {
@@ -87,9 +108,13 @@ void erase_job(StateView& view, const Job& job) {
     view.erase(keyed(record_prefix, job.id));
 }
 
-void put_in_queue(StateView& view, const Job& job) { view.put(queue_key(job.sequence), job.id); }
+void put_in_queue(StateView& view, const Job& job) {
+    view.put(queue_key(job.sequence), job.id);
+}
 
-void take_from_queue(StateView& view, const Job& job) { view.erase(queue_key(job.sequence)); }
+void take_from_queue(StateView& view, const Job& job) {
+    view.erase(queue_key(job.sequence));
+}
 
 void for_each_queued(const StateReader& reader,
                      const std::function<bool(std::string_view)>& visit) {

@@ -37,7 +37,8 @@ struct PastAttempt {
     std::string error_code{};
     static constexpr auto fields() {
         using T = PastAttempt;
-        return std::tuple{field("miner", &T::miner, ""), field("leased_at_ms", &T::leased_at_ms, ""),
+        return std::tuple{field("miner", &T::miner, ""),
+                          field("leased_at_ms", &T::leased_at_ms, ""),
                           field("ended_at_ms", &T::ended_at_ms, ""), field("end", &T::end, ""),
                           field("error_code", &T::error_code, "")};
     }
@@ -54,8 +55,10 @@ struct Payment {
     Hash transaction{};
     static constexpr auto fields() {
         using T = Payment;
-        return std::tuple{field("state", &T::state, ""), field("amount", &T::amount, ""),
-                          field("paid_to_miner", &T::paid_to_miner, ""), field("fee", &T::fee, ""),
+        return std::tuple{field("state", &T::state, ""),
+                          field("amount", &T::amount, ""),
+                          field("paid_to_miner", &T::paid_to_miner, ""),
+                          field("fee", &T::fee, ""),
                           field("refunded", &T::refunded, ""),
                           field("funded_at_ms", &T::funded_at_ms, ""),
                           field("settled_at_ms", &T::settled_at_ms, ""),
@@ -78,7 +81,8 @@ struct Delivery {
     Hash transaction{};
     static constexpr auto fields() {
         using T = Delivery;
-        return std::tuple{field("miner", &T::miner, ""), field("miner_key", &T::miner_key, ""),
+        return std::tuple{field("miner", &T::miner, ""),
+                          field("miner_key", &T::miner_key, ""),
                           field("price_per_hour", &T::price_per_hour, ""),
                           field("result", &T::result, ""),
                           field("result_bytes", &T::result_bytes, ""),
@@ -124,20 +128,26 @@ struct Job {
     std::vector<PastAttempt> past_attempts{};
     static constexpr auto fields() {
         using T = Job;
-        return std::tuple{
-            field("id", &T::id, ""), field("owner", &T::owner, ""), field("type", &T::type, ""),
-            field("model", &T::model, ""), field("payload", &T::payload, ""),
-            field("payload_bytes", &T::payload_bytes, ""),
-            field("constraints", &T::constraints, ""), field("state", &T::state, ""),
-            field("sequence", &T::sequence, ""), field("attempts", &T::attempts, ""),
-            field("created_at_ms", &T::created_at_ms, ""),
-            field("queued_at_ms", &T::queued_at_ms, ""),
-            field("started_at_ms", &T::started_at_ms, ""),
-            field("completed_at_ms", &T::completed_at_ms, ""),
-            field("expires_at_ms", &T::expires_at_ms, ""), field("payment", &T::payment, ""),
-            field("lease", &T::lease, ""), field("delivery", &T::delivery, ""),
-            field("error", &T::error, ""),
-            field("past_attempts", &T::past_attempts, "", attempts_kept_max)};
+        return std::tuple{field("id", &T::id, ""),
+                          field("owner", &T::owner, ""),
+                          field("type", &T::type, ""),
+                          field("model", &T::model, ""),
+                          field("payload", &T::payload, ""),
+                          field("payload_bytes", &T::payload_bytes, ""),
+                          field("constraints", &T::constraints, ""),
+                          field("state", &T::state, ""),
+                          field("sequence", &T::sequence, ""),
+                          field("attempts", &T::attempts, ""),
+                          field("created_at_ms", &T::created_at_ms, ""),
+                          field("queued_at_ms", &T::queued_at_ms, ""),
+                          field("started_at_ms", &T::started_at_ms, ""),
+                          field("completed_at_ms", &T::completed_at_ms, ""),
+                          field("expires_at_ms", &T::expires_at_ms, ""),
+                          field("payment", &T::payment, ""),
+                          field("lease", &T::lease, ""),
+                          field("delivery", &T::delivery, ""),
+                          field("error", &T::error, ""),
+                          field("past_attempts", &T::past_attempts, "", attempts_kept_max)};
     }
 };
 
@@ -157,6 +167,8 @@ struct Counters {
 };
 
 std::optional<Job> find_job(const storage::StateReader& reader, std::string_view job_id);
+/// By id or by a prefix that only one job has. Errors: not_found, ambiguous.
+Result<Job> resolve_job(const storage::StateReader& reader, std::string_view text);
 void store_job(storage::StateView& view, const Job& job);
 Counters load_counters(const storage::StateReader& reader);
 void store_counters(storage::StateView& view, const Counters& counters);
@@ -191,7 +203,8 @@ struct JobWalk {
     std::string from{};              ///< position that a walk gave; empty = the beginning
 };
 /// Visits (position, job id); return false to stop there.
-void walk_jobs(const storage::StateReader& reader, const JobWalk& walk,
-               const std::function<bool(std::string_view position, std::string_view job_id)>& visit);
+void walk_jobs(
+    const storage::StateReader& reader, const JobWalk& walk,
+    const std::function<bool(std::string_view position, std::string_view job_id)>& visit);
 
 }  // namespace ait::coordinator

@@ -130,7 +130,8 @@ Result<Outcome> apply(StateView& view, const LeaseJobs& tx, const Context& conte
                         "Ask for 1 to " + std::to_string(limits::lease_jobs_max) + ".");
     }
     if (miner.status != miner::MinerStatus::active) {
-        return no_lease(ErrorCode::conflict, "The miner is " + std::string(name_of(miner.status)) + ".",
+        return no_lease(ErrorCode::conflict,
+                        "The miner is " + std::string(name_of(miner.status)) + ".",
                         "Register it again: aitbc miner register.");
     }
     if (miner.jobs_running >= miner.offer.concurrency) {
@@ -155,9 +156,9 @@ Result<Outcome> apply(StateView& view, const LeaseJobs& tx, const Context& conte
 Result<Outcome> apply(StateView& view, const RenewLeases& tx, const Context& context) {
     auto found = asking_miner(view, tx.miner, context);
     if (!found.ok()) return found.error();
-    RenewAnswer answer{
-        .lease_expires_at = UnixMs{context.block_time_unix_ms +
-                                   static_cast<std::int64_t>(context.genesis.parameters.lease_ms)}};
+    RenewAnswer answer{.lease_expires_at =
+                           UnixMs{context.block_time_unix_ms +
+                                  static_cast<std::int64_t>(context.genesis.parameters.lease_ms)}};
     const auto held = held_by(view, tx.miner);
     for (const std::string& job_id : tx.job_ids.empty() ? held : tx.job_ids) {
         if (!std::binary_search(held.begin(), held.end(), job_id)) {

@@ -10,7 +10,9 @@ namespace {
 using miner::MinerRecord;
 using miner::ModelOffer;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string lowered(std::string_view text) {
     std::string out(text);
@@ -41,7 +43,9 @@ std::vector<std::string> gpu_words(std::string_view name) {
 }
 
 /// Rounded up: a card sold with 24 GB reports 24564 MiB.
-std::uint32_t memory_gb(std::uint32_t memory_mb) { return memory_mb / 1'024 + (memory_mb % 1'024 != 0 ? 1 : 0); }
+std::uint32_t memory_gb(std::uint32_t memory_mb) {
+    return memory_mb / 1'024 + (memory_mb % 1'024 != 0 ? 1 : 0);
+}
 
 std::uint32_t largest_memory_gb(const MinerRecord& miner) {
     std::uint32_t largest = 0;
@@ -100,8 +104,7 @@ bool is_cheap_enough(const Job& job, const MinerRecord& miner) {
 }
 
 bool is_in_region(const Job& job, const MinerRecord& miner) {
-    return job.constraints.region.empty() ||
-           same_text(job.constraints.region, miner.offer.region);
+    return job.constraints.region.empty() || same_text(job.constraints.region, miner.offer.region);
 }
 
 bool has_capacity(const MinerRecord& miner) {
@@ -139,9 +142,8 @@ std::string models_wanted(const Job& job) {
 }  // namespace
 
 bool MatchReport::is_match() const {
-    return std::none_of(rules.begin(), rules.end(), [](const RuleVerdict& rule) {
-        return rule.verdict == Verdict::failed;
-    });
+    return std::none_of(rules.begin(), rules.end(),
+                        [](const RuleVerdict& rule) { return rule.verdict == Verdict::failed; });
 }
 
 std::string normal_model_name(std::string_view name) {
@@ -204,30 +206,27 @@ MatchReport match(const Job& job, const MinerRecord& miner, const MatchMoment& m
                 "The job asks for " + (wants.gpu.empty() ? "any GPU" : "\"" + wants.gpu + "\"") +
                     "; the miner has " + gpu_list(miner) + ".",
                 "Leave out the constraint gpu, or name one that the miner has."));
-    set(MatchRule::memory,
-        verdict(has_memory(job, miner),
-                "The job asks for " + std::to_string(wants.min_vram_gb) +
-                    " GB; the miner's largest GPU has " +
-                    std::to_string(largest_memory_gb(miner)) + " GB.",
-                "Lower the constraint min_vram_gb."));
+    set(MatchRule::memory, verdict(has_memory(job, miner),
+                                   "The job asks for " + std::to_string(wants.min_vram_gb) +
+                                       " GB; the miner's largest GPU has " +
+                                       std::to_string(largest_memory_gb(miner)) + " GB.",
+                                   "Lower the constraint min_vram_gb."));
     set(MatchRule::price,
-        verdict(is_cheap_enough(job, miner),
-                "The miner asks " + to_text(offer.price_per_hour) + " AIT an hour; the job allows " +
-                    (wants.price_max_per_hour ? to_text(*wants.price_max_per_hour) : "any price") +
-                    ".",
-                "Raise the constraint price_max_per_hour to " + to_text(offer.price_per_hour) +
-                    "."));
+        verdict(
+            is_cheap_enough(job, miner),
+            "The miner asks " + to_text(offer.price_per_hour) + " AIT an hour; the job allows " +
+                (wants.price_max_per_hour ? to_text(*wants.price_max_per_hour) : "any price") + ".",
+            "Raise the constraint price_max_per_hour to " + to_text(offer.price_per_hour) + "."));
     set(MatchRule::region,
         verdict(is_in_region(job, miner),
                 "The job asks for " + (wants.region.empty() ? "any region" : wants.region) +
                     "; the miner is in " + (offer.region.empty() ? "none" : offer.region) + ".",
                 "Leave out the constraint region."));
     set(MatchRule::alive, alive_verdict(moment));
-    set(MatchRule::capacity,
-        verdict(has_capacity(miner),
-                "It runs " + std::to_string(miner.jobs_running) + " of " +
-                    std::to_string(offer.concurrency) + " jobs.",
-                "Wait until it is done with one, or raise its concurrency."));
+    set(MatchRule::capacity, verdict(has_capacity(miner),
+                                     "It runs " + std::to_string(miner.jobs_running) + " of " +
+                                         std::to_string(offer.concurrency) + " jobs.",
+                                     "Wait until it is done with one, or raise its concurrency."));
     AIT_ASSERT(report.is_match() == is_match(job, miner, moment));
     return report;
 }

@@ -46,7 +46,8 @@ std::string normal_model_name(std::string_view name);
 bool offers_model(const std::vector<miner::ModelOffer>& models, std::string_view wanted);
 /// The model of the offer that answers to `wanted`: what really runs. Empty when none does.
 std::string model_behind(const std::vector<miner::ModelOffer>& models, std::string_view wanted);
-/// True when the words of `wanted` stand together in `name`: "RTX 4090" in "NVIDIA GeForce RTX 4090".
+/// True when the words of `wanted` stand together in `name`: "RTX 4090" in "NVIDIA GeForce RTX
+/// 4090".
 bool names_gpu(std::string_view name, std::string_view wanted);
 
 }  // namespace ait::coordinator

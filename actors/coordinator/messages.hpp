@@ -161,8 +161,8 @@ struct SubmitBatch {
 struct SubmitBatchAnswer {
     std::vector<SubmitAnswer> jobs{};
     static constexpr auto fields() {
-        return std::tuple{
-            field("jobs", &SubmitBatchAnswer::jobs, "In the order of the request.", limits::batch_jobs_max)};
+        return std::tuple{field("jobs", &SubmitBatchAnswer::jobs, "In the order of the request.",
+                                limits::batch_jobs_max)};
     }
 };
 
@@ -212,10 +212,12 @@ struct PayAnswer {
     static constexpr auto fields() {
         using T = PayAnswer;
         return std::tuple{
-            field("job_id", &T::job_id, "Which job."), field("status", &T::status, "Where it is."),
+            field("job_id", &T::job_id, "Which job."),
+            field("status", &T::status, "Where it is."),
             field("payment_state", &T::payment_state, "Whether it is paid."),
             field("payment_states", &T::payment_states, "What it went through now, in order.", 4),
-            field("payer", &T::payer, "Who paid."), field("amount", &T::amount, "Authorised now."),
+            field("payer", &T::payer, "Who paid."),
+            field("amount", &T::amount, "Authorised now."),
             field("escrow", &T::escrow, "Still locked."),
             field("paid_to_miner", &T::paid_to_miner, "The miner's pay, if settled."),
             field("fee", &T::fee, "The network's fee, if settled."),
@@ -249,25 +251,26 @@ struct LeasedJob {
     UnixMs expires_at{};
     static constexpr auto fields() {
         using T = LeasedJob;
-        return std::tuple{
-            field("job_id", &T::job_id, "Which job."),
-            field("attempt", &T::attempt, "Fencing token of this lease."),
-            field("type", &T::type, "Kind of work."), field("model", &T::model, "Model asked for."),
-            field("payload", &T::payload, "Hash of the payload."),
-            field("payload_bytes", &T::payload_bytes, "Its size."),
-            field("constraints", &T::constraints, "What was asked of the miner."),
-            field("payment_state", &T::payment_state, "Whether it is paid."),
-            field("price_per_hour", &T::price_per_hour, "The agreed price."),
-            field("leased_at", &T::leased_at, "Block time of the lease."),
-            field("lease_expires_at", &T::lease_expires_at, "Renew before."),
-            field("expires_at", &T::expires_at, "When the job ends.")};
+        return std::tuple{field("job_id", &T::job_id, "Which job."),
+                          field("attempt", &T::attempt, "Fencing token of this lease."),
+                          field("type", &T::type, "Kind of work."),
+                          field("model", &T::model, "Model asked for."),
+                          field("payload", &T::payload, "Hash of the payload."),
+                          field("payload_bytes", &T::payload_bytes, "Its size."),
+                          field("constraints", &T::constraints, "What was asked of the miner."),
+                          field("payment_state", &T::payment_state, "Whether it is paid."),
+                          field("price_per_hour", &T::price_per_hour, "The agreed price."),
+                          field("leased_at", &T::leased_at, "Block time of the lease."),
+                          field("lease_expires_at", &T::lease_expires_at, "Renew before."),
+                          field("expires_at", &T::expires_at, "When the job ends.")};
     }
 };
 
 struct LeaseAnswer {
     std::vector<LeasedJob> jobs{};
     static constexpr auto fields() {
-        return std::tuple{field("jobs", &LeaseAnswer::jobs, "May be empty.", limits::lease_jobs_max)};
+        return std::tuple{
+            field("jobs", &LeaseAnswer::jobs, "May be empty.", limits::lease_jobs_max)};
     }
 };
 
@@ -277,9 +280,9 @@ struct RenewLeases {
     std::vector<std::string> job_ids{};
     static constexpr auto fields() {
         using T = RenewLeases;
-        return std::tuple{field("miner", &T::miner, "Account of the miner."),
-                          optional_field("job_ids", &T::job_ids, "Which; all if empty.",
-                                         limits::lease_jobs_max)};
+        return std::tuple{
+            field("miner", &T::miner, "Account of the miner."),
+            optional_field("job_ids", &T::job_ids, "Which; all if empty.", limits::lease_jobs_max)};
     }
 };
 
@@ -313,19 +316,19 @@ struct CompleteJob {
     Amount price_per_hour{};
     static constexpr auto fields() {
         using T = CompleteJob;
-        return std::tuple{
-            field("job_id", &T::job_id, "Which job.", limits::id_bytes_max),
-            field("attempt", &T::attempt, "Fencing token of the lease."),
-            field("payload", &T::payload, "Hash of what was worked on."),
-            field("result", &T::result, "Hash of the result."),
-            field("result_bytes", &T::result_bytes, "Its size."),
-            field("model_ran", &T::model_ran, "Model that really ran.", limits::model_name_bytes_max),
-            field("prompt_tokens", &T::prompt_tokens, "Tokens read."),
-            field("completion_tokens", &T::completion_tokens, "Tokens written."),
-            field("duration_ms", &T::duration_ms, "Execution time."),
-            field("started_at", &T::started_at, "By the miner's clock."),
-            field("ended_at", &T::ended_at, "By the miner's clock."),
-            field("price_per_hour", &T::price_per_hour, "The lease's price.")};
+        return std::tuple{field("job_id", &T::job_id, "Which job.", limits::id_bytes_max),
+                          field("attempt", &T::attempt, "Fencing token of the lease."),
+                          field("payload", &T::payload, "Hash of what was worked on."),
+                          field("result", &T::result, "Hash of the result."),
+                          field("result_bytes", &T::result_bytes, "Its size."),
+                          field("model_ran", &T::model_ran, "Model that really ran.",
+                                limits::model_name_bytes_max),
+                          field("prompt_tokens", &T::prompt_tokens, "Tokens read."),
+                          field("completion_tokens", &T::completion_tokens, "Tokens written."),
+                          field("duration_ms", &T::duration_ms, "Execution time."),
+                          field("started_at", &T::started_at, "By the miner's clock."),
+                          field("ended_at", &T::ended_at, "By the miner's clock."),
+                          field("price_per_hour", &T::price_per_hour, "The lease's price.")};
     }
 };
 
@@ -418,7 +421,8 @@ struct JobPaymentView {
     static constexpr auto fields() {
         using T = JobPaymentView;
         return std::tuple{
-            field("state", &T::state, "Whether it is paid."), field("payer", &T::payer, "Who paid."),
+            field("state", &T::state, "Whether it is paid."),
+            field("payer", &T::payer, "Who paid."),
             field("amount", &T::amount, "The most that it may cost."),
             field("escrow", &T::escrow, "Still locked."),
             field("paid_to_miner", &T::paid_to_miner, "The miner's pay."),
@@ -471,9 +475,11 @@ struct JobView {
     static constexpr auto fields() {
         using T = JobView;
         return std::tuple{
-            field("job_id", &T::job_id, "Its id."), field("status", &T::status, "Where it is."),
+            field("job_id", &T::job_id, "Its id."),
+            field("status", &T::status, "Where it is."),
             field("payment_state", &T::payment_state, "Whether it is paid."),
-            field("type", &T::type, "Kind of work."), field("model", &T::model, "Model asked for."),
+            field("type", &T::type, "Kind of work."),
+            field("model", &T::model, "Model asked for."),
             field("model_ran", &T::model_ran, "Model that really ran."),
             field("owner", &T::owner, "Whose job."),
             field("queue_position", &T::queue_position, "1 = next; null when not in the queue."),
@@ -489,7 +495,8 @@ struct JobView {
             field("prompt_tokens", &T::prompt_tokens, "Tokens read."),
             field("completion_tokens", &T::completion_tokens, "Tokens written."),
             field("miner", &T::miner, "Who has or had it."),
-            field("payment", &T::payment, "Money."), field("error", &T::error, "Why it failed."),
+            field("payment", &T::payment, "Money."),
+            field("error", &T::error, "Why it failed."),
             field("constraints", &T::constraints, "What the miner must have."),
             field("payload", &T::payload, "Hash of the payload."),
             field("result", &T::result, "Hash of the result."),
@@ -508,15 +515,14 @@ struct ProofView {
     bool output_matches = false;  ///< the bytes shown have the hash that the miner signed
     static constexpr auto fields() {
         using T = ProofView;
-        return std::tuple{
-            field("tx_hash", &T::tx_hash, "The miner's signed result."),
-            field("block_height", &T::block_height, "Where it is."),
-            field("miner_id", &T::miner_id, "Who signed."),
-            field("miner_key", &T::miner_key, "Ed25519."),
-            field("input_hash", &T::input_hash, "Of the payload."),
-            field("output_hash", &T::output_hash, "Of the result."),
-            field("output_matches", &T::output_matches,
-                  "The result shown has the hash that the miner signed.")};
+        return std::tuple{field("tx_hash", &T::tx_hash, "The miner's signed result."),
+                          field("block_height", &T::block_height, "Where it is."),
+                          field("miner_id", &T::miner_id, "Who signed."),
+                          field("miner_key", &T::miner_key, "Ed25519."),
+                          field("input_hash", &T::input_hash, "Of the payload."),
+                          field("output_hash", &T::output_hash, "Of the result."),
+                          field("output_matches", &T::output_matches,
+                                "The result shown has the hash that the miner signed.")};
     }
 };
 
@@ -534,17 +540,17 @@ struct JobResultView {
     ProofView proof{};
     static constexpr auto fields() {
         using T = JobResultView;
-        return std::tuple{
-            field("job_id", &T::job_id, "Which job."), field("status", &T::status, "Where it is."),
-            field("payment_state", &T::payment_state, "Whether it is paid."),
-            field("model", &T::model, "Model that really ran."),
-            field("text", &T::text, "What the model wrote."),
-            field("result", &T::result, "The whole result."),
-            field("prompt_tokens", &T::prompt_tokens, "Tokens read."),
-            field("completion_tokens", &T::completion_tokens, "Tokens written."),
-            field("duration_ms", &T::duration_ms, "Execution time."),
-            field("completed_at", &T::completed_at, "When it was done."),
-            field("proof", &T::proof, "What stands behind it.")};
+        return std::tuple{field("job_id", &T::job_id, "Which job."),
+                          field("status", &T::status, "Where it is."),
+                          field("payment_state", &T::payment_state, "Whether it is paid."),
+                          field("model", &T::model, "Model that really ran."),
+                          field("text", &T::text, "What the model wrote."),
+                          field("result", &T::result, "The whole result."),
+                          field("prompt_tokens", &T::prompt_tokens, "Tokens read."),
+                          field("completion_tokens", &T::completion_tokens, "Tokens written."),
+                          field("duration_ms", &T::duration_ms, "Execution time."),
+                          field("completed_at", &T::completed_at, "When it was done."),
+                          field("proof", &T::proof, "What stands behind it.")};
     }
 };
 
@@ -631,7 +637,8 @@ struct ExplainView {
     static constexpr auto fields() {
         using T = ExplainView;
         return std::tuple{
-            field("job_id", &T::job_id, "Which job."), field("status", &T::status, "Where it is."),
+            field("job_id", &T::job_id, "Which job."),
+            field("status", &T::status, "Where it is."),
             field("payment_state", &T::payment_state, "Whether it is paid."),
             field("summary", &T::summary, "Why it is where it is."),
             field("next", &T::next, "What happens or can be done next."),

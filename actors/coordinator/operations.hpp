@@ -28,9 +28,8 @@ inline constexpr Parameter limit{.name = "limit",
                                  .help = "Rows at most.",
                                  .default_text = "50",
                                  .flags = "-n"};
-inline constexpr Parameter cursor{.name = "cursor",
-                                  .help = "next_cursor of the page before.",
-                                  .bytes_max = 512};
+inline constexpr Parameter cursor{
+    .name = "cursor", .help = "next_cursor of the page before.", .bytes_max = 512};
 inline constexpr Parameter job_id{.name = "job_id",
                                   .presence = Presence::required,
                                   .help = "The job.",
@@ -45,9 +44,8 @@ inline constexpr Parameter miner{.name = "miner",
                                  .kind = ValueKind::address,
                                  .presence = Presence::required,
                                  .help = "Account of the miner."};
-inline constexpr Parameter owner{.name = "owner",
-                                 .kind = ValueKind::address,
-                                 .help = "Whose; the caller's own if absent."};
+inline constexpr Parameter owner{
+    .name = "owner", .kind = ValueKind::address, .help = "Whose; the caller's own if absent."};
 inline constexpr Parameter wait{.name = "wait",
                                 .kind = ValueKind::boolean,
                                 .help = "Wait until the job has ended.",
@@ -76,7 +74,8 @@ inline constexpr std::array job_submit{
               .help = "Short for --data with a prompt; what --data says goes first.",
               .flags = "-p",
               .bytes_max = limits::prompt_bytes_max},
-    Parameter{.name = "file", .help = "File with the payload, like --data @FILE.", .cli_only = true},
+    Parameter{
+        .name = "file", .help = "File with the payload, like --data @FILE.", .cli_only = true},
     Parameter{.name = "ttl",
               .kind = ValueKind::integer,
               .help = "Seconds until the job ends without a result; the chain's default if absent.",
@@ -96,7 +95,9 @@ inline constexpr std::array job_submit{
               .help = "Pay at once: the most that the job may cost.",
               .flags = "--payment,--pay",
               .cli_only = true},
-    wait, timeout, wallet};
+    wait,
+    timeout,
+    wallet};
 inline constexpr std::array job_batch_submit{
     Parameter{.name = "jobs",
               .kind = ValueKind::json,
@@ -118,10 +119,11 @@ inline constexpr std::array job_get{
               .help = "Seconds between looks when watching.",
               .default_text = "2",
               .cli_only = true}};
-inline constexpr std::array job_result{job_id, wait, timeout, wallet,
-                                       Parameter{.name = "output_file",
-                                                 .help = "Write the result's text to this new file.",
-                                                 .cli_only = true}};
+inline constexpr std::array job_result{
+    job_id, wait, timeout, wallet,
+    Parameter{.name = "output_file",
+              .help = "Write the result's text to this new file.",
+              .cli_only = true}};
 inline constexpr std::array job_only{job_id, wallet};
 inline constexpr std::array job_pay{job_id,
                                     Parameter{.name = "amount",
@@ -136,11 +138,14 @@ inline constexpr std::array job_list{
               .kind = ValueKind::choice,
               .help = "Only in this state.",
               .choices = "pending|queued|processing|completed|failed|cancelled|expired"},
-    Parameter{.name = "type", .help = "Only this kind of work.", .bytes_max = limits::name_bytes_max},
+    Parameter{
+        .name = "type", .help = "Only this kind of work.", .bytes_max = limits::name_bytes_max},
     owner,
     Parameter{.name = "all", .kind = ValueKind::boolean, .help = "Of every account."},
     Parameter{.name = "unpaid", .kind = ValueKind::boolean, .help = "Only those that can be paid."},
-    limit, cursor, wallet};
+    limit,
+    cursor,
+    wallet};
 inline constexpr std::array job_receipts{
     Parameter{.name = "status",
               .kind = ValueKind::choice,
@@ -148,10 +153,13 @@ inline constexpr std::array job_receipts{
               .choices = "unfunded|funded|paid|refunded"},
     owner,
     Parameter{.name = "all", .kind = ValueKind::boolean, .help = "Of every account."},
-    limit, cursor, wallet};
+    limit,
+    cursor,
+    wallet};
 inline constexpr std::array job_receipt{
     job_id,
-    Parameter{.name = "output_file", .help = "Write the receipt to this new file.", .cli_only = true}};
+    Parameter{
+        .name = "output_file", .help = "Write the receipt to this new file.", .cli_only = true}};
 inline constexpr std::array job_lease{miner, Parameter{.name = "count_max",
                                                        .kind = ValueKind::integer,
                                                        .help = "Jobs at most.",
@@ -160,26 +168,67 @@ inline constexpr std::array job_renew{miner, Parameter{.name = "job_ids",
                                                        .help = "Which; all if absent.",
                                                        .repeated = true,
                                                        .bytes_max = limits::id_bytes_max}};
-inline constexpr std::array job_complete{
-    job_id, attempt,
-    Parameter{.name = "payload", .kind = ValueKind::hex, .presence = Presence::required, .help = "Hash of what was worked on."},
-    Parameter{.name = "result", .kind = ValueKind::hex, .presence = Presence::required, .help = "Hash of the result."},
-    Parameter{.name = "result_bytes", .kind = ValueKind::integer, .presence = Presence::required, .help = "Its size."},
-    Parameter{.name = "model_ran", .presence = Presence::required, .help = "Model that really ran.", .bytes_max = limits::model_name_bytes_max},
-    Parameter{.name = "prompt_tokens", .kind = ValueKind::integer, .presence = Presence::required, .help = "Tokens read."},
-    Parameter{.name = "completion_tokens", .kind = ValueKind::integer, .presence = Presence::required, .help = "Tokens written."},
-    Parameter{.name = "duration_ms", .kind = ValueKind::integer, .presence = Presence::required, .help = "Execution time."},
-    Parameter{.name = "started_at", .kind = ValueKind::time, .presence = Presence::required, .help = "By the miner's clock."},
-    Parameter{.name = "ended_at", .kind = ValueKind::time, .presence = Presence::required, .help = "By the miner's clock."},
-    Parameter{.name = "price_per_hour", .kind = ValueKind::amount, .presence = Presence::required, .help = "The lease's price."}};
-inline constexpr std::array job_fail{
-    job_id, attempt,
-    Parameter{.name = "error_code", .presence = Presence::required, .help = "Stable word.", .bytes_max = limits::name_bytes_max},
-    Parameter{.name = "message", .presence = Presence::required, .help = "For people.", .bytes_max = limits::error_text_bytes_max},
-    Parameter{.name = "retryable", .kind = ValueKind::boolean, .help = "Another miner may succeed.", .default_text = "true"}};
-inline constexpr std::array job_explain{
-    job_id, wallet,
-    Parameter{.name = "limit", .kind = ValueKind::integer, .help = "Miners at most.", .default_text = "50", .flags = "-n"}};
+inline constexpr std::array job_complete{job_id,
+                                         attempt,
+                                         Parameter{.name = "payload",
+                                                   .kind = ValueKind::hex,
+                                                   .presence = Presence::required,
+                                                   .help = "Hash of what was worked on."},
+                                         Parameter{.name = "result",
+                                                   .kind = ValueKind::hex,
+                                                   .presence = Presence::required,
+                                                   .help = "Hash of the result."},
+                                         Parameter{.name = "result_bytes",
+                                                   .kind = ValueKind::integer,
+                                                   .presence = Presence::required,
+                                                   .help = "Its size."},
+                                         Parameter{.name = "model_ran",
+                                                   .presence = Presence::required,
+                                                   .help = "Model that really ran.",
+                                                   .bytes_max = limits::model_name_bytes_max},
+                                         Parameter{.name = "prompt_tokens",
+                                                   .kind = ValueKind::integer,
+                                                   .presence = Presence::required,
+                                                   .help = "Tokens read."},
+                                         Parameter{.name = "completion_tokens",
+                                                   .kind = ValueKind::integer,
+                                                   .presence = Presence::required,
+                                                   .help = "Tokens written."},
+                                         Parameter{.name = "duration_ms",
+                                                   .kind = ValueKind::integer,
+                                                   .presence = Presence::required,
+                                                   .help = "Execution time."},
+                                         Parameter{.name = "started_at",
+                                                   .kind = ValueKind::time,
+                                                   .presence = Presence::required,
+                                                   .help = "By the miner's clock."},
+                                         Parameter{.name = "ended_at",
+                                                   .kind = ValueKind::time,
+                                                   .presence = Presence::required,
+                                                   .help = "By the miner's clock."},
+                                         Parameter{.name = "price_per_hour",
+                                                   .kind = ValueKind::amount,
+                                                   .presence = Presence::required,
+                                                   .help = "The lease's price."}};
+inline constexpr std::array job_fail{job_id, attempt,
+                                     Parameter{.name = "error_code",
+                                               .presence = Presence::required,
+                                               .help = "Stable word.",
+                                               .bytes_max = limits::name_bytes_max},
+                                     Parameter{.name = "message",
+                                               .presence = Presence::required,
+                                               .help = "For people.",
+                                               .bytes_max = limits::error_text_bytes_max},
+                                     Parameter{.name = "retryable",
+                                               .kind = ValueKind::boolean,
+                                               .help = "Another miner may succeed.",
+                                               .default_text = "true"}};
+inline constexpr std::array job_explain{job_id, wallet,
+                                        Parameter{.name = "limit",
+                                                  .kind = ValueKind::integer,
+                                                  .help = "Miners at most.",
+                                                  .default_text = "50",
+                                                  .flags = "-n"}};
 
 }  // namespace rows
 
@@ -202,19 +251,20 @@ inline constexpr std::array operations{
                   "'{\"prompt\":\"Hello AITBC\"}'\n"
                   "aitbc client submit --prompt \"Why is the sky blue?\" --wait\n"
                   "aitbc client submit --data @job.json --payment-amount 10 -c min_vram_gb=24"},
-    Operation{.name = "job.batch_submit",
-              .kind = OperationKind::command,
-              .summary = "Submit many jobs at once: all of them or none.",
-              .role = Role::member,
-              .rate = RateClass::heavy,
-              .dry_run = true,
-              .cli = "client batch-submit",
-              .cli_aliases = "job batch-submit",
-              .rest = {"POST", "/api/v1/jobs/batch"},
-              .parameters = rows::job_batch_submit,
-              .response = &schema_of<SubmitBatchAnswer>,
-              .transaction = transaction_form<SubmitBatch, SubmitBatchAnswer>("job.batch_submit", false),
-              .examples = "aitbc client batch-submit @jobs.json"},
+    Operation{
+        .name = "job.batch_submit",
+        .kind = OperationKind::command,
+        .summary = "Submit many jobs at once: all of them or none.",
+        .role = Role::member,
+        .rate = RateClass::heavy,
+        .dry_run = true,
+        .cli = "client batch-submit",
+        .cli_aliases = "job batch-submit",
+        .rest = {"POST", "/api/v1/jobs/batch"},
+        .parameters = rows::job_batch_submit,
+        .response = &schema_of<SubmitBatchAnswer>,
+        .transaction = transaction_form<SubmitBatch, SubmitBatchAnswer>("job.batch_submit", false),
+        .examples = "aitbc client batch-submit @jobs.json"},
     Operation{.name = "job.get",
               .summary = "Show where a job is: state, queue position, miner, timing and payment.",
               .cli = "client status",
@@ -271,16 +321,17 @@ inline constexpr std::array operations{
               .columns = "job_id,status,payment_state,type,model,created_at,duration_ms",
               .mcp = true,
               .examples = "aitbc client list --status completed --limit 10"},
-    Operation{.name = "job.receipts",
-              .summary = "List completed jobs with what they cost, newest first.",
-              .cli = "client receipts",
-              .rest = {"GET", "/api/v1/receipts"},
-              .parameters = rows::job_receipts,
-              .response = &schema_of<ReceiptRowView>,
-              .list = true,
-              .columns = "job_id,payment_state,miner_id,model_ran,duration_ms,paid_to_miner,completed_at",
-              .mcp = true,
-              .examples = "aitbc client receipts --limit 10"},
+    Operation{
+        .name = "job.receipts",
+        .summary = "List completed jobs with what they cost, newest first.",
+        .cli = "client receipts",
+        .rest = {"GET", "/api/v1/receipts"},
+        .parameters = rows::job_receipts,
+        .response = &schema_of<ReceiptRowView>,
+        .list = true,
+        .columns = "job_id,payment_state,miner_id,model_ran,duration_ms,paid_to_miner,completed_at",
+        .mcp = true,
+        .examples = "aitbc client receipts --limit 10"},
     Operation{.name = "job.receipt",
               .summary = "Get a job's receipt, which verifies without a node.",
               .cli = "client receipt",

@@ -35,7 +35,9 @@ Settlement settle_completed(const SettlementTerms& terms) {
     return split;
 }
 
-Settlement settle_without_result(Amount escrow) { return Settlement{.refund = escrow}; }
+Settlement settle_without_result(Amount escrow) {
+    return Settlement{.refund = escrow};
+}
 
 std::uint64_t measured_ms(std::uint64_t reported_ms, std::int64_t leased_at_ms,
                           std::int64_t now_ms) {
@@ -72,8 +74,7 @@ void settle(storage::StateView& view, Job& job, const consensus::Context& contex
     job.payment.fee = split.fee;
     job.payment.refunded = split.refund;
     job.payment.settled_at_ms = context.block_time_unix_ms;
-    events.push_back(job_event(job,
-                               job.state == JobState::completed ? "job.paid" : "job.refunded",
+    events.push_back(job_event(job, job.state == JobState::completed ? "job.paid" : "job.refunded",
                                {{"paid_to_miner", to_text(split.miner)},
                                 {"fee", to_text(split.fee)},
                                 {"refunded", to_text(split.refund)}}));

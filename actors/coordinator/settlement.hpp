@@ -36,8 +36,8 @@ Settlement settle_without_result(Amount escrow);
 std::uint64_t measured_ms(std::uint64_t reported_ms, std::int64_t leased_at_ms,
                           std::int64_t now_ms);
 
-/// Pays out the escrow of a funded job that has just become terminal, or of a completed one that has
-/// just been funded; updates job.payment and the miner's earnings. The caller stores the job.
+/// Pays out the escrow of a funded job that has just become terminal, or of a completed one that
+/// has just been funded; updates job.payment and the miner's earnings. The caller stores the job.
 void settle(storage::StateView& view, Job& job, const consensus::Context& context,
             std::vector<consensus::Event>& events);
 

@@ -36,12 +36,12 @@ bool is_printable(std::string_view text) {
 }
 
 Status check_constraints(const Constraints& wants) {
-    const bool printable = is_printable(wants.gpu) && is_printable(wants.region) &&
-                           std::all_of(wants.models.begin(), wants.models.end(),
-                                       [](const std::string& model) {
-                                           return !model.empty() && is_printable(model) &&
-                                                  model.size() <= limits::model_name_bytes_max;
-                                       });
+    const bool printable =
+        is_printable(wants.gpu) && is_printable(wants.region) &&
+        std::all_of(wants.models.begin(), wants.models.end(), [](const std::string& model) {
+            return !model.empty() && is_printable(model) &&
+                   model.size() <= limits::model_name_bytes_max;
+        });
     if (!printable) {
         return not_submitted(ErrorCode::invalid_argument, "A constraint has no readable text.",
                              "Use printable names of at most 128 bytes.");
@@ -132,7 +132,8 @@ SubmitAnswer submit(StateView& view, const SubmitJob& tx, std::string job_id,
 /// Two equal requests without an idempotency key in one block are one operation: the second is
 /// refused, not made twice.
 Error submitted_already(const std::string& job_id) {
-    return not_submitted(ErrorCode::already_exists, "Job " + job_id + " came from the same request.",
+    return not_submitted(ErrorCode::already_exists,
+                         "Job " + job_id + " came from the same request.",
                          "Use its id, or another idempotency key for another job.");
 }
 
@@ -223,9 +224,10 @@ Result<Outcome> apply(StateView& view, const PayJob& tx, const Context& context)
                       "See aitbc client status " + job->id + ".");
     }
     if (is_terminal(job->state) && job->state != JobState::completed) {
-        return refuse(ErrorCode::conflict,
-                      "The job is " + std::string(name_of(job->state)) + ": there is no result to pay for.",
-                      "Submit it again: aitbc client submit.");
+        return refuse(
+            ErrorCode::conflict,
+            "The job is " + std::string(name_of(job->state)) + ": there is no result to pay for.",
+            "Submit it again: aitbc client submit.");
     }
     const Status locked = ledger::lock(
         view, {.escrow_id = job->id, .payer = job->owner, .amount = tx.amount},

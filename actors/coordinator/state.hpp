@@ -1,7 +1,7 @@
 #pragma once
 
-// The coordinator's rules: who may move a job, when, and what is answered. Whoever wants to change a
-// rule of jobs does it here; what a job pays is in settlement.hpp, which miner may have it in
+// The coordinator's rules: who may move a job, when, and what is answered. Whoever wants to change
+// a rule of jobs does it here; what a job pays is in settlement.hpp, which miner may have it in
 // matching.hpp, how a move is carried out in transitions.hpp. Pure.
 
 #include "actors/consensus/rules.hpp"

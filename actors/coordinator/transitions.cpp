@@ -18,7 +18,7 @@ bool is_in_queue(const Job& job) {
 }
 
 void count_ended_lease(StateView& view, const Address& address, AttemptEnd end,
-                      const Context& context) {
+                       const Context& context) {
     auto miner = miner::find_miner(view, address);
     AIT_ASSERT(miner.has_value());
     AIT_ASSERT(miner->jobs_running > 0);
@@ -89,12 +89,12 @@ void start_lease(StateView& view, Job& job, miner::MinerRecord& miner, const Con
     ++job.attempts;
     job.state = JobState::processing;
     job.started_at_ms = now;
-    job.lease = Lease{.miner = miner.address,
-                      .attempt = job.attempts,
-                      .leased_at_ms = now,
-                      .expires_at_ms =
-                          now + static_cast<std::int64_t>(context.genesis.parameters.lease_ms),
-                      .price_per_hour = miner.offer.price_per_hour};
+    job.lease =
+        Lease{.miner = miner.address,
+              .attempt = job.attempts,
+              .leased_at_ms = now,
+              .expires_at_ms = now + static_cast<std::int64_t>(context.genesis.parameters.lease_ms),
+              .price_per_hour = miner.offer.price_per_hour};
     consensus::schedule_due(view, job.lease->expires_at_ms, lease_due, job.id);
     add_held(view, miner.address, job.id);
     ++miner.jobs_running;
@@ -156,10 +156,10 @@ void finish(StateView& view, Job& job, JobState state, const Context& context, E
     AIT_ASSERT(counters.open > 0);
     --counters.open;
     store_counters(view, counters);
-    events.push_back(job_event(job, "job." + std::string(name_of(state)),
-                               job.error ? std::vector<consensus::EventAttribute>{
-                                               {"error_code", job.error->code}}
-                                         : std::vector<consensus::EventAttribute>{}));
+    events.push_back(job_event(
+        job, "job." + std::string(name_of(state)),
+        job.error ? std::vector<consensus::EventAttribute>{{"error_code", job.error->code}}
+                  : std::vector<consensus::EventAttribute>{}));
     if (job.payment.state == PaymentState::funded) {
         settle(view, job, context, events);
     } else if (state != JobState::completed) {
@@ -189,7 +189,8 @@ Events lease_expired(StateView& view, std::string_view job_id, const Context& co
                             {{"miner_id", miner::miner_id_of(job->lease->miner)},
                              {"attempt", std::to_string(job->lease->attempt)}})};
     end_lease(view, *job, AttemptEnd::lease_expired, context);
-    const JobError error{"lease_expired", "No miner held the job to its end: the last one went silent."};
+    const JobError error{"lease_expired",
+                         "No miner held the job to its end: the last one went silent."};
     retry_or_fail(view, *job, error, context, events);
     return events;
 }

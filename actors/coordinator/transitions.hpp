@@ -34,14 +34,14 @@ JobState waiting_state(const Job& job);
 /// A new job into the state, and into the queue where its chain and payment allow.
 void admit(storage::StateView& view, Job& job, const consensus::Context& context, Events& events);
 /// Into the miners' queue, in its old order if it was there before; stores the job.
-void enqueue(storage::StateView& view, Job& job, const consensus::Context& context,
-             Events& events);
+void enqueue(storage::StateView& view, Job& job, const consensus::Context& context, Events& events);
 
 /// After the escrow was locked: settles a completed job, moves a waiting one to queued, leaves one
 /// that is being worked on; stores the job.
 void fund(storage::StateView& view, Job& job, const consensus::Context& context, Events& events);
 
-/// Gives a waiting job to the miner; stores the job, and counts in `miner`, which the caller stores.
+/// Gives a waiting job to the miner; stores the job, and counts in `miner`, which the caller
+/// stores.
 void start_lease(storage::StateView& view, Job& job, miner::MinerRecord& miner,
                  const consensus::Context& context, Events& events);
 /// Moves the end of the lease.

@@ -66,14 +66,18 @@ std::string keyed(std::string_view prefix, std::string_view id) {
     return std::string(prefix) + std::string(id);
 }
 
-std::string account_key(const Address& address) { return keyed(account_prefix, address.view()); }
+std::string account_key(const Address& address) {
+    return keyed(account_prefix, address.view());
+}
 
 /// Counts down, so that a scan meets the newest first.
 std::string history_key(const Address& address, std::uint64_t number) {
     return keyed(history_prefix, address.view()) + big_endian(~number);
 }
 
-std::string minted_key(Asset asset) { return keyed(minted_prefix, name_of(asset)); }
+std::string minted_key(Asset asset) {
+    return keyed(minted_prefix, name_of(asset));
+}
 
 Balance& balance_in(Account& account, Asset asset) {
     AIT_ASSERT(account.balances.size() == asset_count);
@@ -88,14 +92,14 @@ Amount sum_of(Amount a, Amount b) {
 
 Error funds_short(const Leg& leg, Asset asset, Amount has) {
     const std::string name(name_of(asset));
-    return Error{
-        ErrorCode::insufficient_funds, "There is not enough money.",
-        crypto::to_text(leg.address) + " has " + to_text(has) + " " + name +
-            (leg.bucket == &Balance::staked ? " staked; " : " available; ") + to_text(leg.amount) +
-            " " + name + " is needed.",
-        leg.bucket == &Balance::staked ? "Ask for less: aitbc wallet balance shows what is staked."
-                                       : "Use a smaller amount, or add funds: aitbc wallet faucet "
-                                         "on a development chain."};
+    return Error{ErrorCode::insufficient_funds, "There is not enough money.",
+                 crypto::to_text(leg.address) + " has " + to_text(has) + " " + name +
+                     (leg.bucket == &Balance::staked ? " staked; " : " available; ") +
+                     to_text(leg.amount) + " " + name + " is needed.",
+                 leg.bucket == &Balance::staked
+                     ? "Ask for less: aitbc wallet balance shows what is staked."
+                     : "Use a smaller amount, or add funds: aitbc wallet faucet "
+                       "on a development chain."};
 }
 
 Error nothing_to_move() {
@@ -107,17 +111,17 @@ void write_note(StateView& view, Account& account, const Note& note, Asset asset
                 const Cause& cause) {
     const Context& context = cause.context;
     const std::uint64_t number = ++account.history_count;
-    store_record(view, history_key(note.address, number),
-                 HistoryRecord{.time = UnixMs{context.block_time_unix_ms},
-                               .height = context.height,
-                               .kind = note.kind,
-                               .direction = note.direction,
-                               .asset = asset,
-                               .amount = note.amount,
-                               .counterparty = note.counterparty,
-                               .job_id = std::string(cause.job_id),
-                               .transaction = context.operation,
-                               .memo = std::string(cause.memo)});
+    consensus::store_record(view, history_key(note.address, number),
+                            HistoryRecord{.time = UnixMs{context.block_time_unix_ms},
+                                          .height = context.height,
+                                          .kind = note.kind,
+                                          .direction = note.direction,
+                                          .asset = asset,
+                                          .amount = note.amount,
+                                          .counterparty = note.counterparty,
+                                          .job_id = std::string(cause.job_id),
+                                          .transaction = context.operation,
+                                          .memo = std::string(cause.memo)});
     if (number > history_rows_max) {
         view.erase(history_key(note.address, number - history_rows_max));
     }
@@ -163,7 +167,7 @@ Status post(StateView& view, const Movement& movement, const Cause& cause) {
         write_note(view, accounts.at(note.address), note, movement.asset, cause);
     }
     for (const auto& [address, account] : accounts) {
-        store_record(view, account_key(address), account);
+        consensus::store_record(view, account_key(address), account);
     }
     return {};
 }
@@ -209,13 +213,14 @@ std::optional<Escrow> find_escrow(const StateReader& reader, std::string_view es
 Status take_nonce(StateView& view, const Address& address, std::uint64_t nonce) {
     Account account = load_account(view, address);
     if (nonce != account.nonce + 1) {
-        return Error{ErrorCode::nonce_mismatch, "The transaction's nonce is not the account's next.",
+        return Error{ErrorCode::nonce_mismatch,
+                     "The transaction's nonce is not the account's next.",
                      "Expected " + std::to_string(account.nonce + 1) + ", given " +
                          std::to_string(nonce) + " for " + crypto::to_text(address) + ".",
                      "Another transaction of this account came first: sign again."};
     }
     account.nonce = nonce;
-    store_record(view, account_key(address), account);
+    consensus::store_record(view, account_key(address), account);
     return {};
 }
 
@@ -231,8 +236,8 @@ Status mint(StateView& view, const Address& to, Asset asset, Amount amount,
     balance.available = sum_of(balance.available, amount);
     const Cause cause{.context = context, .kind = MovementKind::mint};
     write_note(view, account, {.address = to, .amount = amount, .kind = cause.kind}, asset, cause);
-    store_record(view, account_key(to), account);
-    store_record(view, minted_key(asset), MintedRecord{sum.value()});
+    consensus::store_record(view, account_key(to), account);
+    consensus::store_record(view, minted_key(asset), MintedRecord{sum.value()});
     return {};
 }
 
@@ -266,8 +271,9 @@ Status lock(StateView& view, const EscrowOrder& order, const Cause& cause) {
         Note{order.payer, Address{}, Direction::out, order.amount, MovementKind::escrow_lock}};
     const Status posted = post(view, {Asset::ait, legs, notes}, cause);
     if (!posted.ok()) return posted;
-    store_record(view, keyed(escrow_prefix, order.escrow_id),
-                 Escrow{.payer = order.payer, .asset = Asset::ait, .amount = order.amount});
+    consensus::store_record(
+        view, keyed(escrow_prefix, order.escrow_id),
+        Escrow{.payer = order.payer, .asset = Asset::ait, .amount = order.amount});
     return {};
 }
 
@@ -294,8 +300,8 @@ Result<Amount> split_escrow(StateView& view, std::string_view escrow_id,
     }
     legs.push_back({remainder_to, &Balance::available, remainder, true});
     notes.push_back({remainder_to, escrow->payer, Direction::in, remainder, MovementKind::refund});
-    const Status posted = post(view, {escrow->asset, legs, notes},
-                               Cause{.context = context, .job_id = escrow_id});
+    const Status posted =
+        post(view, {escrow->asset, legs, notes}, Cause{.context = context, .job_id = escrow_id});
     AIT_ASSERT(posted.ok());  // invariant 2: the payer's locked money covers its escrows
     view.erase(keyed(escrow_prefix, escrow_id));
     return remainder;
@@ -320,15 +326,14 @@ Result<UnixMs> unstake(StateView& view, const Address& owner, Amount amount,
     const UnixMs at{context.block_time_unix_ms +
                     static_cast<std::int64_t>(context.genesis.parameters.unbonding_ms)};
     AIT_ASSERT(!view.get(keyed(unbonding_prefix, id)));  // one operation unstakes once
-    store_record(view, keyed(unbonding_prefix, id), UnbondingRecord{owner, amount});
+    consensus::store_record(view, keyed(unbonding_prefix, id), UnbondingRecord{owner, amount});
     consensus::schedule_due(view, at.ms, unbond_due, id);
     return at;
 }
 
 std::optional<Unbonded> finish_unbonding(StateView& view, std::string_view id,
                                          const Context& context) {
-    const auto record =
-        consensus::load_record<UnbondingRecord>(view, keyed(unbonding_prefix, id));
+    const auto record = consensus::load_record<UnbondingRecord>(view, keyed(unbonding_prefix, id));
     if (!record) return std::nullopt;
     const std::array legs{Leg{record->owner, &Balance::unbonding, record->amount, false},
                           Leg{record->owner, &Balance::available, record->amount, true}};
@@ -368,9 +373,8 @@ Result<HistoryPage> read_history(const StateReader& reader, const Address& addre
 
 SupplyView count_supply(const StateReader& reader, Asset asset, std::size_t accounts_max) {
     const auto minted = consensus::load_record<MintedRecord>(reader, minted_key(asset));
-    SupplyView supply{.asset = asset,
-                      .minted = minted ? minted->amount : Amount{},
-                      .complete = true};
+    SupplyView supply{
+        .asset = asset, .minted = minted ? minted->amount : Amount{}, .complete = true};
     Amount locked;
     reader.scan(account_prefix, account_prefix, [&](std::string_view, std::string_view value) {
         if (supply.accounts == accounts_max) {
@@ -390,11 +394,12 @@ SupplyView count_supply(const StateReader& reader, Asset asset, std::size_t acco
     reader.scan(escrow_prefix, escrow_prefix, [&](std::string_view, std::string_view value) {
         const auto escrow = consensus::decode_record<Escrow>(value);
         AIT_ASSERT(escrow.ok());
-        if (escrow.value().asset == asset) supply.escrow = sum_of(supply.escrow, escrow.value().amount);
+        if (escrow.value().asset == asset)
+            supply.escrow = sum_of(supply.escrow, escrow.value().amount);
         return true;
     });
-    const Amount parts = sum_of(sum_of(supply.available, supply.staked),
-                                sum_of(supply.unbonding, supply.escrow));
+    const Amount parts =
+        sum_of(sum_of(supply.available, supply.staked), sum_of(supply.unbonding, supply.escrow));
     supply.balanced = supply.complete && locked == supply.escrow && parts == supply.minted;
     return supply;
 }

@@ -32,10 +32,9 @@ struct Balance {
     Amount unbonding{};
     auto operator<=>(const Balance&) const = default;
     static constexpr auto fields() {
-        return std::tuple{field("available", &Balance::available, ""),
-                          field("locked", &Balance::locked, ""),
-                          field("staked", &Balance::staked, ""),
-                          field("unbonding", &Balance::unbonding, "")};
+        return std::tuple{
+            field("available", &Balance::available, ""), field("locked", &Balance::locked, ""),
+            field("staked", &Balance::staked, ""), field("unbonding", &Balance::unbonding, "")};
     }
 };
 

@@ -40,9 +40,9 @@ struct EnumNames<ledger::Asset> {
 };
 template <>
 struct EnumNames<ledger::MovementKind> {
-    static constexpr std::array<std::string_view, 9> names{
-        "mint",        "transfer", "faucet",      "stake", "unbonded",
-        "escrow_lock", "job_pay",  "network_fee", "refund"};
+    static constexpr std::array<std::string_view, 9> names{"mint",    "transfer",    "faucet",
+                                                           "stake",   "unbonded",    "escrow_lock",
+                                                           "job_pay", "network_fee", "refund"};
 };
 template <>
 struct EnumNames<ledger::Direction> {
@@ -110,7 +110,8 @@ struct StakeAnswer {
     static constexpr auto fields() {
         using T = StakeAnswer;
         return std::tuple{
-            field("address", &T::address, "Owner."), field("amount", &T::amount, "Moved."),
+            field("address", &T::address, "Owner."),
+            field("amount", &T::amount, "Moved."),
             field("available", &T::available, "Free now."),
             field("staked", &T::staked, "Staked now."),
             field("unbonding", &T::unbonding, "On its way back."),
@@ -200,15 +201,16 @@ struct HistoryView {
     std::string memo{};
     static constexpr auto fields() {
         using T = HistoryView;
-        return std::tuple{
-            field("time", &T::time, "Block time."), field("height", &T::height, "Block."),
-            field("kind", &T::kind, "Why it moved."),
-            field("direction", &T::direction, "Into or out of what can be spent."),
-            field("asset", &T::asset, "AIT or USDC."), field("amount", &T::amount, "How much."),
-            field("counterparty", &T::counterparty, "The other account, if any."),
-            field("job_id", &T::job_id, "The job it was for, if any."),
-            field("transaction", &T::transaction, "Which operation did it."),
-            field("memo", &T::memo, "The sender's note.")};
+        return std::tuple{field("time", &T::time, "Block time."),
+                          field("height", &T::height, "Block."),
+                          field("kind", &T::kind, "Why it moved."),
+                          field("direction", &T::direction, "Into or out of what can be spent."),
+                          field("asset", &T::asset, "AIT or USDC."),
+                          field("amount", &T::amount, "How much."),
+                          field("counterparty", &T::counterparty, "The other account, if any."),
+                          field("job_id", &T::job_id, "The job it was for, if any."),
+                          field("transaction", &T::transaction, "Which operation did it."),
+                          field("memo", &T::memo, "The sender's note.")};
     }
 };
 
@@ -226,16 +228,17 @@ struct SupplyView {
     std::uint64_t height = 0;
     static constexpr auto fields() {
         using T = SupplyView;
-        return std::tuple{
-            field("asset", &T::asset, "AIT or USDC."),
-            field("minted", &T::minted, "All there ever was."),
-            field("available", &T::available, "Spendable, over all accounts."),
-            field("staked", &T::staked, "Staked."), field("unbonding", &T::unbonding, "Unbonding."),
-            field("escrow", &T::escrow, "In escrow for jobs."),
-            field("accounts", &T::accounts, "Accounts counted."),
-            field("balanced", &T::balanced, "The parts add up to what was minted."),
-            field("complete", &T::complete, "False when there are more accounts than were counted."),
-            field("height", &T::height, "Block that these figures belong to.")};
+        return std::tuple{field("asset", &T::asset, "AIT or USDC."),
+                          field("minted", &T::minted, "All there ever was."),
+                          field("available", &T::available, "Spendable, over all accounts."),
+                          field("staked", &T::staked, "Staked."),
+                          field("unbonding", &T::unbonding, "Unbonding."),
+                          field("escrow", &T::escrow, "In escrow for jobs."),
+                          field("accounts", &T::accounts, "Accounts counted."),
+                          field("balanced", &T::balanced, "The parts add up to what was minted."),
+                          field("complete", &T::complete,
+                                "False when there are more accounts than were counted."),
+                          field("height", &T::height, "Block that these figures belong to.")};
     }
 };
 
@@ -273,7 +276,8 @@ struct TransactionView {
     std::vector<EventView> events{};
     static constexpr auto fields() {
         using T = TransactionView;
-        return std::tuple{field("hash", &T::hash, "Its id."), field("height", &T::height, "Block."),
+        return std::tuple{field("hash", &T::hash, "Its id."),
+                          field("height", &T::height, "Block."),
                           field("index", &T::index, "Transaction in the block."),
                           field("item", &T::item, "Item in a node's batch."),
                           field("time", &T::time, "Block time."),
@@ -304,18 +308,20 @@ struct BlockView {
     std::uint64_t signatures = 0;
     static constexpr auto fields() {
         using T = BlockView;
-        return std::tuple{field("height", &T::height, "Number."), field("hash", &T::hash, "Its id."),
-                          field("parent", &T::parent, "Hash of the block before."),
-                          field("time", &T::time, "Block time."),
-                          field("epoch", &T::epoch, "Validator set."),
-                          field("view", &T::view, "Consensus view."),
-                          field("leader", &T::leader, "Who proposed it."),
-                          field("transaction_count", &T::transaction_count, "How many."),
-                          field("transactions", &T::transactions, "Their hashes, in order."),
-                          field("transactions_root", &T::transactions_root, "Merkle root."),
-                          field("outcomes_root", &T::outcomes_root, "Merkle root."),
-                          field("state_commitment", &T::state_commitment, "Chained hash of writes."),
-                          field("signatures", &T::signatures, "Validators in its certificate.")};
+        return std::tuple{
+            field("height", &T::height, "Number."),
+            field("hash", &T::hash, "Its id."),
+            field("parent", &T::parent, "Hash of the block before."),
+            field("time", &T::time, "Block time."),
+            field("epoch", &T::epoch, "Validator set."),
+            field("view", &T::view, "Consensus view."),
+            field("leader", &T::leader, "Who proposed it."),
+            field("transaction_count", &T::transaction_count, "How many."),
+            field("transactions", &T::transactions, "Their hashes, in order."),
+            field("transactions_root", &T::transactions_root, "Merkle root."),
+            field("outcomes_root", &T::outcomes_root, "Merkle root."),
+            field("state_commitment", &T::state_commitment, "Chained hash of writes."),
+            field("signatures", &T::signatures, "Validators in its certificate.")};
     }
 };
 
@@ -330,14 +336,15 @@ struct ChainView {
     Address network_fees{};
     static constexpr auto fields() {
         using T = ChainView;
-        return std::tuple{field("chain", &T::chain, "Name."),
-                          field("genesis", &T::genesis, "Genesis hash: what the chain is."),
-                          field("height", &T::height, "Last applied block."),
-                          field("time", &T::time, "Its time."),
-                          field("validators", &T::validators, "Who votes."),
-                          field("parameters", &T::parameters, "The chain's numbers."),
-                          field("faucet", &T::faucet, "Account of the faucet."),
-                          field("network_fees", &T::network_fees, "Account of the network's fees.")};
+        return std::tuple{
+            field("chain", &T::chain, "Name."),
+            field("genesis", &T::genesis, "Genesis hash: what the chain is."),
+            field("height", &T::height, "Last applied block."),
+            field("time", &T::time, "Its time."),
+            field("validators", &T::validators, "Who votes."),
+            field("parameters", &T::parameters, "The chain's numbers."),
+            field("faucet", &T::faucet, "Account of the faucet."),
+            field("network_fees", &T::network_fees, "Account of the network's fees.")};
     }
 };
 

@@ -28,9 +28,8 @@ inline constexpr Parameter limit{.name = "limit",
                                  .help = "Rows at most.",
                                  .default_text = "50",
                                  .flags = "-n"};
-inline constexpr Parameter cursor{.name = "cursor",
-                                  .help = "next_cursor of the page before.",
-                                  .bytes_max = 512};
+inline constexpr Parameter cursor{
+    .name = "cursor", .help = "next_cursor of the page before.", .bytes_max = 512};
 inline constexpr Parameter address{.name = "address",
                                    .kind = ValueKind::address,
                                    .presence = Presence::required,
@@ -53,11 +52,12 @@ inline constexpr Parameter wallet_name{.name = "name",
                                        .positional = true,
                                        .cli_only = true,
                                        .bytes_max = limits::name_bytes_max};
-inline constexpr Parameter wallet_name_optional{.name = "name",
-                                                .help = "Name of the wallet; the active one if absent.",
-                                                .positional = true,
-                                                .cli_only = true,
-                                                .bytes_max = limits::name_bytes_max};
+inline constexpr Parameter wallet_name_optional{
+    .name = "name",
+    .help = "Name of the wallet; the active one if absent.",
+    .positional = true,
+    .cli_only = true,
+    .bytes_max = limits::name_bytes_max};
 inline constexpr Parameter password_file{
     .name = "password_file",
     .help = "File with the password (- is standard input); asked for when absent.",
@@ -78,25 +78,26 @@ inline constexpr std::array block_get{Parameter{.name = "height",
                                                 .positional = true,
                                                 .bytes_max = 20}};
 inline constexpr std::array events_list{
-    Parameter{.name = "kind", .help = "Only this kind, or all that begin with it and a dot.", .bytes_max = 64},
+    Parameter{.name = "kind",
+              .help = "Only this kind, or all that begin with it and a dot.",
+              .bytes_max = 64},
     Parameter{.name = "subject", .help = "Only about this id or address.", .bytes_max = 128},
     Parameter{.name = "after",
               .help = "Only later than this position HEIGHT:INDEX.",
               .flags = "--since-height",
               .bytes_max = 32},
     limit, cursor};
-inline constexpr std::array transfer{
-    Parameter{.name = "to",
-              .kind = ValueKind::address,
-              .presence = Presence::required,
-              .help = "Receiving address.",
-              .positional = true},
-    amount, asset,
-    Parameter{.name = "memo",
-              .help = "Note that everybody can read.",
-              .flags = "--description,--message",
-              .bytes_max = limits::memo_bytes_max},
-    wallet};
+inline constexpr std::array transfer{Parameter{.name = "to",
+                                               .kind = ValueKind::address,
+                                               .presence = Presence::required,
+                                               .help = "Receiving address.",
+                                               .positional = true},
+                                     amount, asset,
+                                     Parameter{.name = "memo",
+                                               .help = "Note that everybody can read.",
+                                               .flags = "--description,--message",
+                                               .bytes_max = limits::memo_bytes_max},
+                                     wallet};
 inline constexpr std::array stake{amount, wallet};
 inline constexpr std::array faucet{
     Parameter{.name = "amount",
@@ -154,26 +155,27 @@ inline constexpr std::array wallet_export{
               .help = "Write the seed phrase in clear instead of the sealed wallet.",
               .cli_only = true},
     password_file};
-inline constexpr std::array wallet_rename{
-    wallet_name, Parameter{.name = "new_name",
-                           .presence = Presence::required,
-                           .help = "Its name afterwards.",
-                           .positional = true,
-                           .cli_only = true,
-                           .bytes_max = limits::name_bytes_max}};
+inline constexpr std::array wallet_rename{wallet_name,
+                                          Parameter{.name = "new_name",
+                                                    .presence = Presence::required,
+                                                    .help = "Its name afterwards.",
+                                                    .positional = true,
+                                                    .cli_only = true,
+                                                    .bytes_max = limits::name_bytes_max}};
 
 }  // namespace rows
 
 inline constexpr std::array operations{
-    Operation{.name = "account.get",
-              .summary = "Show what an account has: available, staked, locked and total.",
-              .cli = "wallet balance",
-              .cli_aliases = "account get;wallet staking-info",
-              .rest = {"GET", "/api/v1/accounts/{address}"},
-              .parameters = rows::account_get,
-              .response = &schema_of<AccountView>,
-              .mcp = true,
-              .examples = "aitbc wallet balance\naitbc wallet balance --wallet test_wallet -o json"},
+    Operation{
+        .name = "account.get",
+        .summary = "Show what an account has: available, staked, locked and total.",
+        .cli = "wallet balance",
+        .cli_aliases = "account get;wallet staking-info",
+        .rest = {"GET", "/api/v1/accounts/{address}"},
+        .parameters = rows::account_get,
+        .response = &schema_of<AccountView>,
+        .mcp = true,
+        .examples = "aitbc wallet balance\naitbc wallet balance --wallet test_wallet -o json"},
     Operation{.name = "account.history",
               .summary = "List what went into and out of an account, newest first.",
               .cli = "wallet history",

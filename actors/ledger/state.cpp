@@ -70,22 +70,21 @@ Result<Outcome> apply(StateView& view, const Transfer& tx, const Context& contex
         return Error{ErrorCode::invalid_argument, "The money was not sent.",
                      "The note has a control character.", "Use printable text on one line."};
     }
-    const Status moved =
-        transfer(view,
-                 {.from = context.principal, .to = tx.to, .asset = tx.asset, .amount = tx.amount},
-                 {.context = context, .kind = MovementKind::transfer, .memo = tx.memo});
+    const Status moved = transfer(
+        view, {.from = context.principal, .to = tx.to, .asset = tx.asset, .amount = tx.amount},
+        {.context = context, .kind = MovementKind::transfer, .memo = tx.memo});
     if (!moved.ok()) return moved.error();
     const Account sender = load_account(view, context.principal);
     Event event = money_event("ledger.transferred", context.principal, tx.amount);
     event.attributes.push_back({"to", crypto::to_text(tx.to)});
     event.attributes.push_back({"asset", std::string(name_of(tx.asset))});
-    return Outcome{.response = encode(TransferAnswer{.from = context.principal,
-                                                     .to = tx.to,
-                                                     .asset = tx.asset,
-                                                     .amount = tx.amount,
-                                                     .available =
-                                                         balance_of(sender, tx.asset).available}),
-                   .events = {std::move(event)}};
+    return Outcome{
+        .response = encode(TransferAnswer{.from = context.principal,
+                                          .to = tx.to,
+                                          .asset = tx.asset,
+                                          .amount = tx.amount,
+                                          .available = balance_of(sender, tx.asset).available}),
+        .events = {std::move(event)}};
 }
 
 Result<Outcome> apply(StateView& view, const Stake& tx, const Context& context) {

@@ -17,26 +17,54 @@ struct KnownCard {
 
 // Source: the makers' data sheets. A longer name stands for itself: "rtx 4070 ti super".
 constexpr std::array known_cards{
-    KnownCard{"gtx 1080 ti", 11},       KnownCard{"rtx 2080 ti", 11}, KnownCard{"rtx 3060", 12},
-    KnownCard{"rtx 3070", 8},           KnownCard{"rtx 3080", 10},    KnownCard{"rtx 3080 ti", 12},
-    KnownCard{"rtx 3090", 24},          KnownCard{"rtx 3090 ti", 24}, KnownCard{"rtx 4060", 8},
-    KnownCard{"rtx 4060 ti", 8},        KnownCard{"rtx 4070", 12},    KnownCard{"rtx 4070 ti", 12},
-    KnownCard{"rtx 4070 ti super", 16}, KnownCard{"rtx 4080", 16},    KnownCard{"rtx 4090", 24},
-    KnownCard{"rtx 5070 ti", 16},       KnownCard{"rtx 5080", 16},    KnownCard{"rtx 5090", 32},
-    KnownCard{"rtx a4000", 16},         KnownCard{"rtx a5000", 24},   KnownCard{"rtx a6000", 48},
-    KnownCard{"t4", 16},                KnownCard{"v100", 16},        KnownCard{"a10", 24},
-    KnownCard{"a30", 24},               KnownCard{"a40", 48},         KnownCard{"a100", 40},
-    KnownCard{"l4", 24},                KnownCard{"l40", 48},         KnownCard{"l40s", 48},
-    KnownCard{"h100", 80},              KnownCard{"h200", 141},       KnownCard{"b200", 180},
-    KnownCard{"rx 7900 xtx", 24},       KnownCard{"mi250x", 128},     KnownCard{"mi300x", 192},
+    KnownCard{"gtx 1080 ti", 11},
+    KnownCard{"rtx 2080 ti", 11},
+    KnownCard{"rtx 3060", 12},
+    KnownCard{"rtx 3070", 8},
+    KnownCard{"rtx 3080", 10},
+    KnownCard{"rtx 3080 ti", 12},
+    KnownCard{"rtx 3090", 24},
+    KnownCard{"rtx 3090 ti", 24},
+    KnownCard{"rtx 4060", 8},
+    KnownCard{"rtx 4060 ti", 8},
+    KnownCard{"rtx 4070", 12},
+    KnownCard{"rtx 4070 ti", 12},
+    KnownCard{"rtx 4070 ti super", 16},
+    KnownCard{"rtx 4080", 16},
+    KnownCard{"rtx 4090", 24},
+    KnownCard{"rtx 5070 ti", 16},
+    KnownCard{"rtx 5080", 16},
+    KnownCard{"rtx 5090", 32},
+    KnownCard{"rtx a4000", 16},
+    KnownCard{"rtx a5000", 24},
+    KnownCard{"rtx a6000", 48},
+    KnownCard{"t4", 16},
+    KnownCard{"v100", 16},
+    KnownCard{"a10", 24},
+    KnownCard{"a30", 24},
+    KnownCard{"a40", 48},
+    KnownCard{"a100", 40},
+    KnownCard{"l4", 24},
+    KnownCard{"l40", 48},
+    KnownCard{"l40s", 48},
+    KnownCard{"h100", 80},
+    KnownCard{"h200", 141},
+    KnownCard{"b200", 180},
+    KnownCard{"rx 7900 xtx", 24},
+    KnownCard{"mi250x", 128},
+    KnownCard{"mi300x", 192},
 };
 
 constexpr std::array<std::string_view, 6> vendor_words{"nvidia", "geforce", "tesla",
                                                        "amd",    "radeon",  "instinct"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string lowered(std::string_view text) {
     std::string out(text);
@@ -71,11 +99,11 @@ std::optional<std::uint32_t> whole_number(std::string_view digits) {
 }
 
 Error unreadable(std::string_view part, std::string_view why) {
-    return Error{ErrorCode::invalid_argument, "The GPUs cannot be read.",
-                 "\"" + std::string(part.substr(0, limits::name_bytes_max)) + "\" " +
-                     std::string(why),
-                 "Write COUNTx MODEL [SIZEGB], comma-separated, for example \"1x RTX 4090, "
-                 "2x A100 80GB\"."};
+    return Error{
+        ErrorCode::invalid_argument, "The GPUs cannot be read.",
+        "\"" + std::string(part.substr(0, limits::name_bytes_max)) + "\" " + std::string(why),
+        "Write COUNTx MODEL [SIZEGB], comma-separated, for example \"1x RTX 4090, "
+        "2x A100 80GB\"."};
 }
 
 /// "2x" or "2" before a model is a count: "2x A100", "2 A100", "2xA100".
@@ -97,8 +125,8 @@ std::optional<std::uint32_t> take_count(std::vector<std::string_view>& words) {
 std::optional<std::uint32_t> take_memory(std::vector<std::string_view>& words) {
     if (words.empty()) return std::nullopt;
     std::string last = lowered(words.back());
-    const bool apart = (last == "gb" || last == "gib" || last == "mb" || last == "mib") &&
-                       words.size() > 1;
+    const bool apart =
+        (last == "gb" || last == "gib" || last == "mb" || last == "mib") && words.size() > 1;
     if (apart) last = std::string(words[words.size() - 2]) + last;
     const std::size_t digits = static_cast<std::size_t>(
         std::find_if_not(last.begin(), last.end(), is_digit) - last.begin());
@@ -117,7 +145,8 @@ Result<GpuSpec> parse_gpu(std::string_view part, std::uint32_t memory_gb_default
     if (words.empty()) return unreadable(part, "is empty.");
     const auto count = take_count(words);
     if (!count || *count == 0 || *count > gpu_count_max) {
-        return unreadable(part, "has a count that is not 1 to " + std::to_string(gpu_count_max) + ".");
+        return unreadable(part,
+                          "has a count that is not 1 to " + std::to_string(gpu_count_max) + ".");
     }
     const auto memory_mb = take_memory(words);
     if (words.empty()) return unreadable(part, "names no model.");
@@ -130,8 +159,8 @@ Result<GpuSpec> parse_gpu(std::string_view part, std::uint32_t memory_gb_default
                c == '_' || c == '.' || c == '(' || c == ')' || c == '/' || c == '+';
     });
     if (!named || !clean) return unreadable(part, "has no readable model name.");
-    gpu.memory_mb = memory_mb.value_or(
-        known_memory_mb(gpu.model).value_or(memory_gb_default * mb_per_gb));
+    gpu.memory_mb =
+        memory_mb.value_or(known_memory_mb(gpu.model).value_or(memory_gb_default * mb_per_gb));
     if (memory_mb == 0U || gpu.memory_mb > gpu_memory_mb_max) {
         return unreadable(part, "has a memory size that no GPU has.");
     }
@@ -164,8 +193,8 @@ Result<std::vector<GpuSpec>> parse_gpus(std::string_view text, std::uint32_t mem
         auto gpu = parse_gpu(text.substr(at, comma - at), memory_gb_default);
         if (!gpu.ok()) return gpu.error();
         if (gpus.size() == limits::miner_gpus_max) {
-            return unreadable(text, "names more than " + std::to_string(limits::miner_gpus_max) +
-                                        " kinds.");
+            return unreadable(
+                text, "names more than " + std::to_string(limits::miner_gpus_max) + " kinds.");
         }
         gpus.push_back(std::move(gpu).value());
         at = comma + 1;

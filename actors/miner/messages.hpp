@@ -62,7 +62,8 @@ struct ModelOffer {
         using T = ModelOffer;
         return std::tuple{
             field("name", &T::name, "What really runs.", limits::model_name_bytes_max),
-            optional_field("aliases", &T::aliases, "Other names it answers to.", model_aliases_max)};
+            optional_field("aliases", &T::aliases, "Other names it answers to.",
+                           model_aliases_max)};
     }
 };
 
@@ -93,8 +94,8 @@ struct RegisterMiner {
 struct DrainMiner {
     std::string reason{};
     static constexpr auto fields() {
-        return std::tuple{optional_field("reason", &DrainMiner::reason, "For people.",
-                                         limits::memo_bytes_max)};
+        return std::tuple{
+            optional_field("reason", &DrainMiner::reason, "For people.", limits::memo_bytes_max)};
     }
 };
 
@@ -102,8 +103,8 @@ struct DrainMiner {
 struct DeregisterMiner {
     bool force = false;  ///< give back the jobs it holds; they are queued again
     static constexpr auto fields() {
-        return std::tuple{optional_field("force", &DeregisterMiner::force,
-                                         "Give back the jobs it holds.")};
+        return std::tuple{
+            optional_field("force", &DeregisterMiner::force, "Give back the jobs it holds.")};
     }
 };
 
@@ -113,10 +114,10 @@ struct DeregisterAnswer {
     std::vector<std::string> requeued{};
     static constexpr auto fields() {
         using T = DeregisterAnswer;
-        return std::tuple{field("miner_id", &T::miner_id, "Which miner."),
-                          field("status", &T::status, "Afterwards."),
-                          field("requeued", &T::requeued, "Jobs that were given back.",
-                                concurrency_max)};
+        return std::tuple{
+            field("miner_id", &T::miner_id, "Which miner."),
+            field("status", &T::status, "Afterwards."),
+            field("requeued", &T::requeued, "Jobs that were given back.", concurrency_max)};
     }
 };
 
@@ -210,15 +211,15 @@ struct EarningsView {
     std::vector<EarningView> recent{};
     static constexpr auto fields() {
         using T = EarningsView;
-        return std::tuple{
-            field("miner_id", &T::miner_id, "Which miner."),
-            field("earned", &T::earned, "AIT in all."),
-            field("jobs_completed", &T::jobs_completed, "Since registration."),
-            field("jobs_failed", &T::jobs_failed, "Since registration."),
-            field("jobs_expired", &T::jobs_expired, "Leases that it let run out."),
-            field("busy_ms", &T::busy_ms, "Execution time that counted."),
-            field("per_busy_hour", &T::per_busy_hour, "AIT for an hour of that time, rounded down."),
-            field("recent", &T::recent, "The last payments, newest first.")};
+        return std::tuple{field("miner_id", &T::miner_id, "Which miner."),
+                          field("earned", &T::earned, "AIT in all."),
+                          field("jobs_completed", &T::jobs_completed, "Since registration."),
+                          field("jobs_failed", &T::jobs_failed, "Since registration."),
+                          field("jobs_expired", &T::jobs_expired, "Leases that it let run out."),
+                          field("busy_ms", &T::busy_ms, "Execution time that counted."),
+                          field("per_busy_hour", &T::per_busy_hour,
+                                "AIT for an hour of that time, rounded down."),
+                          field("recent", &T::recent, "The last payments, newest first.")};
     }
 };
 
@@ -256,10 +257,11 @@ struct SessionView {
     std::uint64_t heartbeat_ms = 10'000;
     static constexpr auto fields() {
         using T = SessionView;
-        return std::tuple{field("token", &T::token, "Bearer token of further requests."),
-                          field("miner_id", &T::miner_id, "The miner's id."),
-                          field("expires_at", &T::expires_at, "Open a new one before."),
-                          field("heartbeat_ms", &T::heartbeat_ms, "Say that you are alive this often.")};
+        return std::tuple{
+            field("token", &T::token, "Bearer token of further requests."),
+            field("miner_id", &T::miner_id, "The miner's id."),
+            field("expires_at", &T::expires_at, "Open a new one before."),
+            field("heartbeat_ms", &T::heartbeat_ms, "Say that you are alive this often.")};
     }
 };
 
@@ -268,7 +270,8 @@ struct HeartbeatView {
     bool drain = false;
     static constexpr auto fields() {
         using T = HeartbeatView;
-        return std::tuple{field("cancelled_jobs", &T::cancelled_jobs, "Not held any more: stop working on these."),
+        return std::tuple{field("cancelled_jobs", &T::cancelled_jobs,
+                                "Not held any more: stop working on these."),
                           field("drain", &T::drain, "Take nothing new.")};
     }
 };

@@ -28,18 +28,19 @@ inline constexpr Parameter limit{.name = "limit",
                                  .help = "Rows at most.",
                                  .default_text = "50",
                                  .flags = "-n"};
-inline constexpr Parameter cursor{.name = "cursor",
-                                  .help = "next_cursor of the page before.",
-                                  .bytes_max = 512};
-inline constexpr Parameter miner_id{.name = "miner_id",
-                                    .help = "Id or account of the miner; the caller's own if absent.",
-                                    .flags = "--miner,--id",
-                                    .positional = true,
-                                    .bytes_max = limits::id_bytes_max};
-inline constexpr Parameter gpus{.name = "gpus",
-                                .help = "What it runs on, for example \"1x RTX 4090, 2x A100 80GB\".",
-                                .flags = "--gpu",
-                                .bytes_max = 1'024};
+inline constexpr Parameter cursor{
+    .name = "cursor", .help = "next_cursor of the page before.", .bytes_max = 512};
+inline constexpr Parameter miner_id{
+    .name = "miner_id",
+    .help = "Id or account of the miner; the caller's own if absent.",
+    .flags = "--miner,--id",
+    .positional = true,
+    .bytes_max = limits::id_bytes_max};
+inline constexpr Parameter gpus{
+    .name = "gpus",
+    .help = "What it runs on, for example \"1x RTX 4090, 2x A100 80GB\".",
+    .flags = "--gpu",
+    .bytes_max = 1'024};
 inline constexpr Parameter memory{.name = "memory",
                                   .kind = ValueKind::integer,
                                   .help = "GB of each GPU, where the name does not say it.",
@@ -49,9 +50,8 @@ inline constexpr Parameter price{.name = "price_per_hour",
                                  .help = "AIT for one hour of execution.",
                                  .default_text = "0",
                                  .flags = "--price"};
-inline constexpr Parameter region{.name = "region",
-                                  .help = "Where it is.",
-                                  .bytes_max = limits::name_bytes_max};
+inline constexpr Parameter region{
+    .name = "region", .help = "Where it is.", .bytes_max = limits::name_bytes_max};
 inline constexpr Parameter models{.name = "models",
                                   .help = "Models that it runs, NAME or NAME=ALIAS; any if absent.",
                                   .repeated = true,
@@ -75,10 +75,11 @@ inline constexpr Parameter ollama_url{.name = "ollama_url",
                                       .cli_only = true,
                                       .bytes_max = 512};
 
-inline constexpr std::array register_miner{gpus,  memory, price,       region, models,
+inline constexpr std::array register_miner{gpus,  memory,      price,  region, models,
                                            types, concurrency, detect, wallet};
 inline constexpr std::array drain{
-    Parameter{.name = "reason", .help = "For people.", .bytes_max = limits::memo_bytes_max}, wallet};
+    Parameter{.name = "reason", .help = "For people.", .bytes_max = limits::memo_bytes_max},
+    wallet};
 inline constexpr std::array deregister{
     Parameter{.name = "force",
               .kind = ValueKind::boolean,
@@ -86,39 +87,55 @@ inline constexpr std::array deregister{
               .flags = "-f"},
     wallet};
 inline constexpr std::array get{miner_id, wallet};
-inline constexpr std::array list{
-    Parameter{.name = "status",
-              .kind = ValueKind::choice,
-              .help = "Only in this state.",
-              .choices = "active|draining|deregistered"},
-    Parameter{.name = "model", .help = "Only those that run this model.", .bytes_max = limits::model_name_bytes_max},
-    limit, cursor};
+inline constexpr std::array list{Parameter{.name = "status",
+                                           .kind = ValueKind::choice,
+                                           .help = "Only in this state.",
+                                           .choices = "active|draining|deregistered"},
+                                 Parameter{.name = "model",
+                                           .help = "Only those that run this model.",
+                                           .bytes_max = limits::model_name_bytes_max},
+                                 limit, cursor};
 inline constexpr std::array jobs{miner_id, limit, cursor, wallet};
-inline constexpr std::array earnings{
-    miner_id,
-    Parameter{.name = "limit", .kind = ValueKind::integer, .help = "Payments at most.", .default_text = "20", .flags = "-n"},
-    wallet};
+inline constexpr std::array earnings{miner_id,
+                                     Parameter{.name = "limit",
+                                               .kind = ValueKind::integer,
+                                               .help = "Payments at most.",
+                                               .default_text = "20",
+                                               .flags = "-n"},
+                                     wallet};
 inline constexpr std::array poll{
     Parameter{.name = "wait",
               .kind = ValueKind::integer,
               .help = "Seconds to wait for a job.",
               .default_text = "5"},
-    Parameter{.name = "max", .kind = ValueKind::integer, .help = "Jobs at most.", .default_text = "1"},
+    Parameter{
+        .name = "max", .kind = ValueKind::integer, .help = "Jobs at most.", .default_text = "1"},
     wallet};
 inline constexpr std::array session{
-    Parameter{.name = "address", .kind = ValueKind::address, .presence = Presence::required,
+    Parameter{.name = "address",
+              .kind = ValueKind::address,
+              .presence = Presence::required,
               .help = "The miner's account."},
-    Parameter{.name = "public_key", .kind = ValueKind::hex, .presence = Presence::required,
+    Parameter{.name = "public_key",
+              .kind = ValueKind::hex,
+              .presence = Presence::required,
               .help = "Its key."},
-    Parameter{.name = "time_unix_ms", .kind = ValueKind::integer, .presence = Presence::required,
+    Parameter{.name = "time_unix_ms",
+              .kind = ValueKind::integer,
+              .presence = Presence::required,
               .help = "The miner's clock; at most a minute off."},
-    Parameter{.name = "signature", .kind = ValueKind::hex, .presence = Presence::required,
+    Parameter{.name = "signature",
+              .kind = ValueKind::hex,
+              .presence = Presence::required,
               .help = "Over chain|genesis|address|time_unix_ms under the domain session/1."}};
 inline constexpr std::array heartbeat{
-    Parameter{.name = "jobs", .kind = ValueKind::json,
+    Parameter{.name = "jobs",
+              .kind = ValueKind::json,
               .help = "Leases held now: [{\"job_id\",\"attempt\"}]; they are renewed."},
-    Parameter{.name = "models", .kind = ValueKind::json, .help = "Names of the models that are loaded."},
-    Parameter{.name = "inference_url", .help = "Where this miner serves inference.", .bytes_max = 256},
+    Parameter{
+        .name = "models", .kind = ValueKind::json, .help = "Names of the models that are loaded."},
+    Parameter{
+        .name = "inference_url", .help = "Where this miner serves inference.", .bytes_max = 256},
     Parameter{.name = "metrics", .kind = ValueKind::json, .help = "Measured figures."}};
 inline constexpr std::array start{
     Parameter{.name = "foreground",
@@ -131,12 +148,31 @@ inline constexpr std::array start{
               .default_text = "builtin",
               .choices = "builtin|ollama|openai",
               .cli_only = true},
-    Parameter{.name = "engine_url", .help = "Address of the ollama or openai engine.", .cli_only = true, .bytes_max = 512},
-    Parameter{.name = "model", .help = "Model file or name to serve.", .flags = "-m", .cli_only = true},
-    Parameter{.name = "concurrency", .kind = ValueKind::integer, .help = "Jobs at a time.", .default_text = "1", .cli_only = true},
-    Parameter{.name = "price_per_hour", .kind = ValueKind::amount, .help = "AIT for one hour of execution.", .flags = "--price", .cli_only = true},
-    Parameter{.name = "region", .help = "Where it is.", .cli_only = true, .bytes_max = limits::name_bytes_max},
-    Parameter{.name = "node", .help = "Address of the node; the current context's if absent.", .flags = "--node-url", .cli_only = true, .bytes_max = 512},
+    Parameter{.name = "engine_url",
+              .help = "Address of the ollama or openai engine.",
+              .cli_only = true,
+              .bytes_max = 512},
+    Parameter{
+        .name = "model", .help = "Model file or name to serve.", .flags = "-m", .cli_only = true},
+    Parameter{.name = "concurrency",
+              .kind = ValueKind::integer,
+              .help = "Jobs at a time.",
+              .default_text = "1",
+              .cli_only = true},
+    Parameter{.name = "price_per_hour",
+              .kind = ValueKind::amount,
+              .help = "AIT for one hour of execution.",
+              .flags = "--price",
+              .cli_only = true},
+    Parameter{.name = "region",
+              .help = "Where it is.",
+              .cli_only = true,
+              .bytes_max = limits::name_bytes_max},
+    Parameter{.name = "node",
+              .help = "Address of the node; the current context's if absent.",
+              .flags = "--node-url",
+              .cli_only = true,
+              .bytes_max = 512},
     wallet};
 inline constexpr std::array mine_ollama{
     Parameter{.name = "model",
@@ -155,7 +191,11 @@ inline constexpr std::array mine_ollama{
               .default_text = "1",
               .cli_only = true},
     ollama_url,
-    Parameter{.name = "wait", .kind = ValueKind::integer, .help = "Seconds of one poll.", .default_text = "15", .cli_only = true},
+    Parameter{.name = "wait",
+              .kind = ValueKind::integer,
+              .help = "Seconds of one poll.",
+              .default_text = "15",
+              .cli_only = true},
     wallet};
 
 }  // namespace rows
@@ -197,7 +237,8 @@ inline constexpr std::array operations{
               .rest = {"POST", "/api/v1/miners/deregister"},
               .parameters = rows::deregister,
               .response = &schema_of<DeregisterAnswer>,
-              .transaction = transaction_form<DeregisterMiner, DeregisterAnswer>("miner.deregister", true),
+              .transaction =
+                  transaction_form<DeregisterMiner, DeregisterAnswer>("miner.deregister", true),
               .examples = "aitbc miner deregister --force"},
     Operation{.name = "miner.get",
               .summary = "Show a miner: what it offers, what it runs, what it has done.",
@@ -208,16 +249,17 @@ inline constexpr std::array operations{
               .response = &schema_of<MinerView>,
               .mcp = true,
               .examples = "aitbc miner status"},
-    Operation{.name = "miner.list",
-              .summary = "List the chain's miners.",
-              .cli = "miner list",
-              .rest = {"GET", "/api/v1/miners"},
-              .parameters = rows::list,
-              .response = &schema_of<MinerView>,
-              .list = true,
-              .columns = "miner_id,status,price_per_hour,jobs_running,concurrency,jobs_completed,region",
-              .mcp = true,
-              .examples = "aitbc miner list --status active"},
+    Operation{
+        .name = "miner.list",
+        .summary = "List the chain's miners.",
+        .cli = "miner list",
+        .rest = {"GET", "/api/v1/miners"},
+        .parameters = rows::list,
+        .response = &schema_of<MinerView>,
+        .list = true,
+        .columns = "miner_id,status,price_per_hour,jobs_running,concurrency,jobs_completed,region",
+        .mcp = true,
+        .examples = "aitbc miner list --status active"},
     Operation{.name = "miner.jobs",
               .summary = "List the jobs that a miner works on.",
               .cli = "miner jobs",

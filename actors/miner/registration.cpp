@@ -84,8 +84,8 @@ Status check_gpus(const std::vector<GpuSpec>& gpus) {
 
 Status check_models(const std::vector<ModelOffer>& models) {
     for (const ModelOffer& model : models) {
-        const bool named = is_name(model.name) &&
-                           std::all_of(model.aliases.begin(), model.aliases.end(), is_name);
+        const bool named =
+            is_name(model.name) && std::all_of(model.aliases.begin(), model.aliases.end(), is_name);
         if (!named) return refuse("A model or alias has no readable name.", "Name it.");
         const bool fits = std::all_of(
             model.aliases.begin(), model.aliases.end(),

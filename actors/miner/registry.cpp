@@ -67,7 +67,7 @@ std::optional<MinerRecord> find_miner(const storage::StateReader& reader, const 
 void store_miner(storage::StateView& view, const MinerRecord& record) {
     AIT_ASSERT(!record.address.is_zero());
     AIT_ASSERT(record.offer.concurrency <= concurrency_max);
-    store_record(view, record_key(record.address), record);
+    consensus::store_record(view, record_key(record.address), record);
 }
 
 void for_each_miner(const storage::StateReader& reader, const Address& from,

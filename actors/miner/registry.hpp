@@ -34,15 +34,18 @@ struct MinerRecord {
     Amount earned{};
     static constexpr auto fields() {
         using T = MinerRecord;
-        return std::tuple{field("address", &T::address, ""), field("public_key", &T::public_key, ""),
-                          field("status", &T::status, ""), field("offer", &T::offer, ""),
+        return std::tuple{field("address", &T::address, ""),
+                          field("public_key", &T::public_key, ""),
+                          field("status", &T::status, ""),
+                          field("offer", &T::offer, ""),
                           field("registered_at_ms", &T::registered_at_ms, ""),
                           field("last_active_ms", &T::last_active_ms, ""),
                           field("jobs_running", &T::jobs_running, ""),
                           field("jobs_completed", &T::jobs_completed, ""),
                           field("jobs_failed", &T::jobs_failed, ""),
                           field("jobs_expired", &T::jobs_expired, ""),
-                          field("busy_ms", &T::busy_ms, ""), field("earned", &T::earned, "")};
+                          field("busy_ms", &T::busy_ms, ""),
+                          field("earned", &T::earned, "")};
     }
 };
 
