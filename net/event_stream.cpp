@@ -57,7 +57,9 @@ Status LineSplitter::feed(std::string_view bytes, std::vector<std::string>& line
     return {};
 }
 
-std::string LineSplitter::take_rest() { return std::exchange(rest_, std::string()); }
+std::string LineSplitter::take_rest() {
+    return std::exchange(rest_, std::string());
+}
 
 Status SseParser::feed(std::string_view bytes, std::vector<SseEvent>& events) {
     for (const char c : bytes) {

@@ -43,8 +43,8 @@ struct SseEvent {
 class SseParser {
   public:
     explicit SseParser(std::size_t event_bytes_max) : event_bytes_max_(event_bytes_max) {}
-    /// Appends the events completed by `bytes`. Error too_large: a line or an event passes the limit;
-    /// events before it have been given, and every later call refuses.
+    /// Appends the events completed by `bytes`. Error too_large: a line or an event passes the
+    /// limit; events before it have been given, and every later call refuses.
     Status feed(std::string_view bytes, std::vector<SseEvent>& events);
     /// The id to resume from.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }

@@ -16,8 +16,9 @@ namespace {
 constexpr std::size_t receive_bytes = 32 * 1024;
 
 Error bad_endpoint(std::string_view text, std::string why) {
-    return Error{ErrorCode::invalid_argument, "The address '" + std::string(text) + "' is not valid.",
-                 std::move(why), "Use unix:/path/to/socket or http://host:port."};
+    return Error{ErrorCode::invalid_argument,
+                 "The address '" + std::string(text) + "' is not valid.", std::move(why),
+                 "Use unix:/path/to/socket or http://host:port."};
 }
 
 /// "host", "host:port" or "[v6]:port". Error: invalid_argument.
@@ -95,7 +96,8 @@ Result<std::string> serialise(const HttpCall& call, const HttpEndpoint& endpoint
     if (!is_set("user-agent")) out += "user-agent: " + user_agent + "\r\n";
     for (const HttpHeader& header : call.headers) {
         if (!is_token(header.name) || has_control(header.value, false)) {
-            return refused("The header '" + header.name + "' holds a line end or control character.");
+            return refused("The header '" + header.name +
+                           "' holds a line end or control character.");
         }
         const std::string lower = to_lower_ascii(header.name);
         if (lower == "content-length" || lower == "transfer-encoding" || lower == "connection") {
@@ -127,8 +129,9 @@ Result<HttpEndpoint> parse_http_endpoint(std::string_view text) {
     }
     if (text.starts_with("https://")) {
         return Error{ErrorCode::unsupported, "This client does not speak https.",
-                     "'" + std::string(text) + "' asks for it; the command line talks to nodes over "
-                     "a unix socket or plain http on a trusted network.",
+                     "'" + std::string(text) +
+                         "' asks for it; the command line talks to nodes over "
+                         "a unix socket or plain http on a trusted network.",
                      "Use http:// on this machine, or an ssh tunnel to the other one."};
     }
     constexpr std::string_view scheme = "http://";
@@ -264,15 +267,20 @@ Result<HttpResponse> HttpClient::Parts::run(const HttpCall& call, std::uint64_t 
             const Status connected = connect(total, signal);
             if (!connected.ok()) return connected.error();
         }
-        Exchange exchange{.call = call, .wire = wire.value(), .on_head = on_head,
-                          .on_chunk = on_chunk, .stop = signal, .total = total,
+        Exchange exchange{.call = call,
+                          .wire = wire.value(),
+                          .on_head = on_head,
+                          .on_chunk = on_chunk,
+                          .stop = signal,
+                          .total = total,
                           .body_bytes_max = body_bytes_max};
         auto response = perform(exchange);
         if (response.ok()) return response;
         socket.reset();
         // The server may have closed an idle connection at the very moment we used it again. A
         // fresh connection is never in that position, so this happens at most once.
-        const bool is_stale = is_reused && !exchange.has_answer_begun && is_idempotent(call.method) &&
+        const bool is_stale = is_reused && !exchange.has_answer_begun &&
+                              is_idempotent(call.method) &&
                               response.error().code == ErrorCode::unavailable;
         if (!is_stale) return response;
     }
@@ -285,7 +293,9 @@ HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
 HttpClient::~HttpClient() = default;
 
-const HttpEndpoint& HttpClient::endpoint() const noexcept { return parts_->endpoint; }
+const HttpEndpoint& HttpClient::endpoint() const noexcept {
+    return parts_->endpoint;
+}
 
 Result<HttpResponse> HttpClient::request(const HttpCall& call, std::stop_token stop) {
     std::string body;

@@ -39,9 +39,9 @@ struct HttpCall {
     std::string target = "/";  ///< raw: already percent-encoded
     std::vector<HttpHeader> headers{};
     std::string body{};
-    std::uint32_t deadline_ms = 30'000;    ///< for all of it
-    std::uint32_t first_byte_ms = 0;       ///< from the sent request to the answer's first byte
-    std::uint32_t idle_ms = 0;             ///< between two pieces of the answer
+    std::uint32_t deadline_ms = 30'000;  ///< for all of it
+    std::uint32_t first_byte_ms = 0;     ///< from the sent request to the answer's first byte
+    std::uint32_t idle_ms = 0;           ///< between two pieces of the answer
 };
 
 /// One blocking user at a time (one thread, or external locking). Movable.

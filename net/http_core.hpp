@@ -61,6 +61,7 @@ struct HttpCore {
     std::mutex idle_mutex{};
     std::condition_variable idle{};
 
+    std::atomic<std::size_t> bodies_bytes = 0;  ///< of all bodies being read or with the handler
     std::atomic<std::uint64_t> connections_open = 0;
     std::atomic<std::uint64_t> connections_total = 0;
     std::atomic<std::uint64_t> requests_in_flight = 0;
@@ -68,6 +69,32 @@ struct HttpCore {
     std::atomic<std::uint64_t> received_bytes_total = 0;
     std::atomic<std::uint64_t> sent_bytes_total = 0;
     std::array<std::atomic<std::uint64_t>, http_refusal_count> refused_total{};
+};
+
+/// The part that one request's body holds of the memory for all bodies; gives it back when it goes.
+class BodyShare {
+  public:
+    explicit BodyShare(HttpCore& core) noexcept : core_(&core) {}
+    BodyShare(BodyShare&& other) noexcept
+        : core_(other.core_), bytes_(std::exchange(other.bytes_, 0)) {}
+    BodyShare& operator=(BodyShare&&) = delete;
+    ~BodyShare() { core_->bodies_bytes -= bytes_; }
+
+    /// False when all bodies together would pass their limit.
+    [[nodiscard]] bool grow_to(std::size_t bytes) noexcept {
+        if (bytes <= bytes_) return true;
+        const std::size_t more = bytes - bytes_;
+        if (core_->bodies_bytes.fetch_add(more) + more > core_->options.bodies_bytes_max) {
+            core_->bodies_bytes -= more;
+            return false;
+        }
+        bytes_ = bytes;
+        return true;
+    }
+
+  private:
+    HttpCore* core_;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace ait::net

@@ -26,7 +26,8 @@ void ExchangeState::deliver(HttpSession& session) {
     {
         const std::lock_guard lock(mutex);
         is_posted = false;
-        // Under the mutex, so that writers always see these bytes counted in one place or the other.
+        // Under the mutex, so that writers always see these bytes counted in one place or the
+        // other.
         if (!queue.empty()) session.queue_output(std::exchange(queue, std::string()));
         complete = std::exchange(is_complete, false);
         cut = std::exchange(is_cut, false);
@@ -101,9 +102,11 @@ bool SessionExchange::begin_stream(int status, std::vector<HttpHeader> headers,
     AIT_ASSERT(status >= 200);
     HttpFraming framing = framing_now();
     if (framing.is_http_1_0) framing.keep_alive = false;  // the end of the connection ends the body
-    std::string head = serialise_stream_head(
-        {.status = status, .headers = std::move(headers), .body = {}, .content_type = std::move(content_type)},
-        framing);
+    std::string head = serialise_stream_head({.status = status,
+                                              .headers = std::move(headers),
+                                              .body = {},
+                                              .content_type = std::move(content_type)},
+                                             framing);
     {
         const std::lock_guard lock(state_->mutex);
         if (state_->stage != Stage::waiting || state_->is_closed) return false;
@@ -123,7 +126,8 @@ bool SessionExchange::write(std::string chunk) {
         if (state_->stage != Stage::streaming || state_->is_closed) return false;
         const std::size_t queued = state_->queue.size() + session_->unsent_bytes();
         // A lone chunk larger than the bound passes: refusing it for ever would help nobody.
-        if (queued > 0 && queued + chunk.size() > core_->options.stream_queue_bytes_max) return false;
+        if (queued > 0 && queued + chunk.size() > core_->options.stream_queue_bytes_max)
+            return false;
         if (chunk.empty()) return true;
         if (framing_.is_http_1_0) {
             state_->queue += chunk;

@@ -40,12 +40,14 @@ struct ExchangeState {
 class SessionExchange final : public HttpExchange {
   public:
     SessionExchange(std::shared_ptr<HttpCore> core, std::shared_ptr<HttpSession> session,
-                    std::shared_ptr<ExchangeState> state, HttpRequest request, HttpFraming framing)
+                    std::shared_ptr<ExchangeState> state, HttpRequest request, HttpFraming framing,
+                    BodyShare body_share)
         : core_(std::move(core)),
           session_(std::move(session)),
           state_(std::move(state)),
           request_(std::move(request)),
-          framing_(framing) {}
+          framing_(framing),
+          body_share_(std::move(body_share)) {}
     ~SessionExchange() override;
 
     [[nodiscard]] const HttpRequest& request() const noexcept override { return request_; }
@@ -66,6 +68,7 @@ class SessionExchange final : public HttpExchange {
     const std::shared_ptr<ExchangeState> state_;
     const HttpRequest request_;
     const HttpFraming framing_;
+    const BodyShare body_share_;
 };
 
 }  // namespace ait::net

@@ -93,7 +93,8 @@ Error cannot_listen(const std::string& host, std::uint16_t port, int error_numbe
         return Error{ErrorCode::invalid_argument, what, "This machine does not have that address.",
                      "Use 127.0.0.1, or an address that `ip address` lists."};
     }
-    return Error{ErrorCode::unavailable, what, reason_of(error_number), "Check the network set-up."};
+    return Error{ErrorCode::unavailable, what, reason_of(error_number),
+                 "Check the network set-up."};
 }
 
 Error unix_error(ErrorCode code, const std::string& path, std::string why, std::string next) {
@@ -103,15 +104,15 @@ Error unix_error(ErrorCode code, const std::string& path, std::string why, std::
 
 /// Makes room at `path`: nothing there, or a socket that nobody serves.
 Status clear_stale_socket(const std::string& path, const sockaddr_un& address) {
-    struct stat entry {};
+    struct stat entry{};
     if (::lstat(path.c_str(), &entry) != 0) return {};  // bind reports what else may be wrong
     if (!S_ISSOCK(entry.st_mode)) {
         return unix_error(ErrorCode::conflict, path, "A file that is no socket stands there.",
                           "Move that file away, or configure another socket path.");
     }
     const FileDescriptor probe(::socket(AF_UNIX, socket_flags, 0));
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address),
-                                    sizeof address);
+    const int connected =
+        ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
     // A full backlog (EAGAIN) has somebody behind it too.
     if (connected == 0 || errno == EAGAIN) {
         ucred peer{};
@@ -125,8 +126,7 @@ Status clear_stale_socket(const std::string& path, const sockaddr_un& address) {
                           "Use the node that runs, stop it, or give this one another data folder.");
     }
     if (errno != ECONNREFUSED) {
-        return unix_error(ErrorCode::conflict, path, reason_of(errno),
-                          "Check who owns that file.");
+        return unix_error(ErrorCode::conflict, path, reason_of(errno), "Check who owns that file.");
     }
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
         return unix_error(ErrorCode::forbidden, path,
@@ -165,10 +165,10 @@ Result<UnixListener> UnixListener::open(const std::string& path) {
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path ||
         path.find('\0') != std::string::npos) {
-        return unix_error(ErrorCode::invalid_argument, path,
-                          "A socket path has 1 to 107 bytes; this one has " +
-                              std::to_string(path.size()) + ".",
-                          "Use a shorter data folder.");
+        return unix_error(
+            ErrorCode::invalid_argument, path,
+            "A socket path has 1 to 107 bytes; this one has " + std::to_string(path.size()) + ".",
+            "Use a shorter data folder.");
     }
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     const Status cleared = clear_stale_socket(path, address);
@@ -177,11 +177,11 @@ Result<UnixListener> UnixListener::open(const std::string& path) {
     FileDescriptor socket(::socket(AF_UNIX, socket_flags, 0));
     // Linux gives the file the mode of the socket: there is no moment at which others may connect,
     // and the process-wide umask is left alone.
-    struct stat entry {};
-    const bool done = socket.is_open() && ::fchmod(socket.get(), 0600) == 0 &&
-                      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address),
-                             sizeof address) == 0 &&
-                      ::listen(socket.get(), backlog) == 0 && ::lstat(path.c_str(), &entry) == 0;
+    struct stat entry{};
+    const bool done =
+        socket.is_open() && ::fchmod(socket.get(), 0600) == 0 &&
+        ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+        ::listen(socket.get(), backlog) == 0 && ::lstat(path.c_str(), &entry) == 0;
     if (!done) {
         return unix_error(ErrorCode::unavailable, path, reason_of(errno),
                           "Check that its folder exists and belongs to you.");
@@ -190,7 +190,7 @@ Result<UnixListener> UnixListener::open(const std::string& path) {
 }
 
 UnixListener::~UnixListener() {
-    struct stat entry {};
+    struct stat entry{};
     if (!socket_.is_open() || ::lstat(path_.c_str(), &entry) != 0) return;
     if (entry.st_dev == device_ && entry.st_ino == inode_) ::unlink(path_.c_str());
 }

@@ -19,7 +19,9 @@ constexpr std::size_t chunk_extension_bytes_max = 256;
 constexpr std::size_t wire_factor_max = 8;
 constexpr std::size_t headers_max = 256;
 
-std::string_view text_of(BeastText text) noexcept { return {text.data(), text.size()}; }
+std::string_view text_of(BeastText text) noexcept {
+    return {text.data(), text.size()};
+}
 
 }  // namespace
 
@@ -101,7 +103,8 @@ class HttpRequestParser::Machine {
             return bytes.size();
         }
         void on_chunk_header_impl(std::uint64_t, BeastText extension, error_code& code) override {
-            if (extension.size() > chunk_extension_bytes_max) code = http::error::bad_chunk_extension;
+            if (extension.size() > chunk_extension_bytes_max)
+                code = http::error::bad_chunk_extension;
         }
         std::size_t on_chunk_body_impl(std::uint64_t, BeastText bytes, error_code&) override {
             machine_.request_.body.append(bytes.data(), bytes.size());
@@ -197,6 +200,11 @@ void HttpRequestParser::Machine::refuse_for(const error_code& code) {
 
 ParseStep HttpRequestParser::Machine::feed(std::string_view bytes, std::size_t& consumed) {
     AIT_ASSERT(!refusal_);
+    consumed = 0;
+    // Beast 1.74 asserts when it sees the last chunk again with fewer bytes than "0 CRLF CRLF". An
+    // unfinished chunked body always has at least those still to come, so waiting loses nothing.
+    const bool is_in_chunks = head_done_ && coding_count_ > 0;
+    if (is_in_chunks && bytes.size() < last_chunk.size()) return ParseStep::need_more;
     error_code code;
     const bool head_was_done = head_done_;
     consumed = beast_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), code);
@@ -225,17 +233,29 @@ HttpRequestParser::~HttpRequestParser() = default;
 ParseStep HttpRequestParser::feed(std::string_view bytes, std::size_t& consumed) {
     return machine_->feed(bytes, consumed);
 }
-bool HttpRequestParser::is_head_done() const noexcept { return machine_->head_done_; }
+bool HttpRequestParser::is_head_done() const noexcept {
+    return machine_->head_done_;
+}
 bool HttpRequestParser::expects_continue() const noexcept {
     return machine_->head_done_ && machine_->expects_continue_ && machine_->request_.body.empty();
 }
-std::size_t HttpRequestParser::body_bytes() const noexcept { return machine_->request_.body.size(); }
-HttpFraming HttpRequestParser::framing() const noexcept { return machine_->framing_; }
+std::size_t HttpRequestParser::body_bytes() const noexcept {
+    return machine_->request_.body.size();
+}
+HttpFraming HttpRequestParser::framing() const noexcept {
+    return machine_->framing_;
+}
 HttpRefusal HttpRequestParser::refusal() const noexcept {
     return machine_->refusal_.value_or(HttpRefusal::malformed);
 }
-std::string_view HttpRequestParser::refusal_text() const noexcept { return machine_->refusal_text_; }
-HttpRequest HttpRequestParser::take() { return machine_->take(); }
-void HttpRequestParser::reset() { machine_->reset(); }
+std::string_view HttpRequestParser::refusal_text() const noexcept {
+    return machine_->refusal_text_;
+}
+HttpRequest HttpRequestParser::take() {
+    return machine_->take();
+}
+void HttpRequestParser::reset() {
+    machine_->reset();
+}
 
 }  // namespace ait::net

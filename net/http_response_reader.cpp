@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t headers_max = 256;
 constexpr int interim_answers_max = 16;
+constexpr std::size_t last_chunk_bytes = 5;  ///< "0", CRLF, CRLF
 
 Error bad_answer(std::string why) {
     return Error{ErrorCode::malformed, "The server's answer cannot be read.", std::move(why),
@@ -109,6 +110,8 @@ Result<std::size_t> HttpResponseReader::Machine::feed(std::string_view bytes) {
     while (consumed < bytes.size() && !is_done()) {
         error_code code;
         const std::string_view rest = bytes.substr(consumed);
+        // Beast 1.74 asserts when it sees the last chunk again with fewer bytes than it has.
+        if (is_head_done_ && beast_->chunked() && rest.size() < last_chunk_bytes) break;
         consumed += beast_->put(boost::asio::const_buffer(rest.data(), rest.size()), code);
         if (code == http::error::need_more) break;
         if (code == http::error::body_limit) {
@@ -119,7 +122,8 @@ Result<std::size_t> HttpResponseReader::Machine::feed(std::string_view bytes) {
         if (code) return bad_answer(code.message() + ".");
         const bool is_interim = is_done() && head_.status < 200 && head_.status != 101;
         if (!is_interim) continue;
-        if (++interim_answers_ > interim_answers_max) return bad_answer("It never gets to a result.");
+        if (++interim_answers_ > interim_answers_max)
+            return bad_answer("It never gets to a result.");
         restart();
     }
     return consumed;
@@ -142,12 +146,26 @@ HttpResponseReader::HttpResponseReader(bool is_answer_to_head, Limits limits)
     : machine_(std::make_unique<Machine>(is_answer_to_head, limits)) {}
 HttpResponseReader::~HttpResponseReader() = default;
 
-Result<std::size_t> HttpResponseReader::feed(std::string_view bytes) { return machine_->feed(bytes); }
-Status HttpResponseReader::end_of_input() { return machine_->end_of_input(); }
-bool HttpResponseReader::is_head_done() const noexcept { return machine_->is_head_done_; }
-bool HttpResponseReader::is_done() const noexcept { return machine_->is_done(); }
-bool HttpResponseReader::keeps_alive() const { return machine_->keeps_alive(); }
-const HttpResponse& HttpResponseReader::head() const noexcept { return machine_->head_; }
-std::string HttpResponseReader::take_body() { return std::exchange(machine_->body_, std::string()); }
+Result<std::size_t> HttpResponseReader::feed(std::string_view bytes) {
+    return machine_->feed(bytes);
+}
+Status HttpResponseReader::end_of_input() {
+    return machine_->end_of_input();
+}
+bool HttpResponseReader::is_head_done() const noexcept {
+    return machine_->is_head_done_;
+}
+bool HttpResponseReader::is_done() const noexcept {
+    return machine_->is_done();
+}
+bool HttpResponseReader::keeps_alive() const {
+    return machine_->keeps_alive();
+}
+const HttpResponse& HttpResponseReader::head() const noexcept {
+    return machine_->head_;
+}
+std::string HttpResponseReader::take_body() {
+    return std::exchange(machine_->body_, std::string());
+}
 
 }  // namespace ait::net

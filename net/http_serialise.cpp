@@ -40,15 +40,16 @@ std::string_view date_text() {
     const std::int64_t now_s = system_clock().now_unix_ms() / 1000;
     if (now_s != made_for_s) {
         // By hand, because strftime's names follow the locale.
-        static constexpr std::string_view days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+        static constexpr std::string_view days[] = {"Sun", "Mon", "Tue", "Wed",
+                                                    "Thu", "Fri", "Sat"};
         static constexpr std::string_view months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
         const auto seconds = static_cast<std::time_t>(now_s);
         std::tm parts{};
         gmtime_r(&seconds, &parts);
         text = fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[parts.tm_wday],
-                           parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900,
-                           parts.tm_hour, parts.tm_min, parts.tm_sec);
+                           parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+                           parts.tm_min, parts.tm_sec);
         made_for_s = now_s;
     }
     return text;

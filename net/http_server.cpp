@@ -80,14 +80,14 @@ HttpPeer describe_peer(int fd, bool is_local, const sockaddr_storage& from) {
         ucred credentials{};
         socklen_t length = sizeof credentials;
         // Without credentials nobody is trusted: -1 is no user's id.
-        const bool known =
-            ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0;
+        const bool known = ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0;
         peer.uid = known ? credentials.uid : static_cast<std::uint32_t>(-1);
         return peer;
     }
     char text[INET6_ADDRSTRLEN] = {};
     if (from.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&from)->sin_addr, text, sizeof text);
+        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&from)->sin_addr, text,
+                  sizeof text);
     } else {
         inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&from)->sin6_addr, text,
                   sizeof text);
@@ -218,7 +218,8 @@ void HttpServer::Parts::arm_tick() {
     tick.async_wait([this](const ErrorCodeAsio& error) {
         if (error) return;
         const std::int64_t now_ms = HttpCore::now_ms();
-        std::vector<std::shared_ptr<HttpSession>> sessions;  // a check may take one out of the table
+        std::vector<std::shared_ptr<HttpSession>>
+            sessions;  // a check may take one out of the table
         sessions.reserve(core->sessions.size());
         for (const auto& [key, session] : core->sessions) sessions.push_back(session);
         for (const auto& session : sessions) session->check_deadlines(now_ms);
@@ -269,7 +270,9 @@ void HttpServer::Parts::stop() {
 
 HttpServer::HttpServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-HttpServer::~HttpServer() { parts_->stop(); }
+HttpServer::~HttpServer() {
+    parts_->stop();
+}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::open(Options options, Handler handler) {
     AIT_ASSERT(handler != nullptr);
@@ -304,9 +307,13 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(Options options, Handler ha
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(parts)));
 }
 
-std::uint16_t HttpServer::tcp_port() const noexcept { return parts_->tcp_port; }
+std::uint16_t HttpServer::tcp_port() const noexcept {
+    return parts_->tcp_port;
+}
 
-void HttpServer::stop_accepting() { parts_->close_acceptors(); }
+void HttpServer::stop_accepting() {
+    parts_->close_acceptors();
+}
 
 bool HttpServer::drain(std::chrono::milliseconds timeout) {
     HttpCore& core = *parts_->core;
@@ -338,15 +345,26 @@ HttpCounters HttpServer::counters() const {
 
 std::string_view http_refusal_name(HttpRefusal refusal) noexcept {
     switch (refusal) {
-        case HttpRefusal::connections_full: return "connections_full";
-        case HttpRefusal::address_full: return "address_full";
-        case HttpRefusal::header_timeout: return "header_timeout";
-        case HttpRefusal::header_too_large: return "header_too_large";
-        case HttpRefusal::body_too_slow: return "body_too_slow";
-        case HttpRefusal::body_too_large: return "body_too_large";
-        case HttpRefusal::malformed: return "malformed";
-        case HttpRefusal::expectation: return "expectation";
-        case HttpRefusal::reader_too_slow: return "reader_too_slow";
+        case HttpRefusal::connections_full:
+            return "connections_full";
+        case HttpRefusal::address_full:
+            return "address_full";
+        case HttpRefusal::header_timeout:
+            return "header_timeout";
+        case HttpRefusal::header_too_large:
+            return "header_too_large";
+        case HttpRefusal::body_too_slow:
+            return "body_too_slow";
+        case HttpRefusal::body_too_large:
+            return "body_too_large";
+        case HttpRefusal::bodies_full:
+            return "bodies_full";
+        case HttpRefusal::malformed:
+            return "malformed";
+        case HttpRefusal::expectation:
+            return "expectation";
+        case HttpRefusal::reader_too_slow:
+            return "reader_too_slow";
     }
     return "unknown";
 }

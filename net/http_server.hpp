@@ -43,8 +43,8 @@ class HttpExchange {
     virtual void end() = 0;
     /// The peer has gone (or the server stopped) before the answer was complete.
     [[nodiscard]] virtual bool is_closed() const = 0;
-    /// Runs `callback` once if that happens, on the I/O thread, or now if it has happened. Forgotten
-    /// when the answer is complete. It must not block and must not own this exchange.
+    /// Runs `callback` once if that happens, on the I/O thread, or now if it has happened.
+    /// Forgotten when the answer is complete. It must not block and must not own this exchange.
     virtual void on_close(std::function<void()> callback) = 0;
 
   protected:
@@ -53,17 +53,18 @@ class HttpExchange {
 
 /// Why a connection or request was turned away before the handler saw it.
 enum class HttpRefusal : std::uint8_t {
-    connections_full,   ///< 503
-    address_full,       ///< 503: one address holds its share already
-    header_timeout,     ///< closed without an answer
-    header_too_large,   ///< 431
-    body_too_slow,      ///< 408
-    body_too_large,     ///< 413
-    malformed,          ///< 400: bad syntax, framing, target or host
-    expectation,        ///< 417
-    reader_too_slow,    ///< an answer that was not fetched at the minimum rate; cut
+    connections_full,  ///< 503
+    address_full,      ///< 503: one address holds its share already
+    header_timeout,    ///< closed without an answer
+    header_too_large,  ///< 431
+    body_too_slow,     ///< 408
+    body_too_large,    ///< 413
+    bodies_full,       ///< 503: all bodies together take what they may
+    malformed,         ///< 400: bad syntax, framing, target or host
+    expectation,       ///< 417
+    reader_too_slow,   ///< an answer that was not fetched at the minimum rate; cut
 };
-inline constexpr std::size_t http_refusal_count = 9;
+inline constexpr std::size_t http_refusal_count = 10;
 /// Label of a metric, e.g. "header_timeout".
 std::string_view http_refusal_name(HttpRefusal refusal) noexcept;
 
@@ -89,6 +90,7 @@ class HttpServer {
         std::uint32_t connections_per_address_max = 100;  ///< TCP only
         std::uint32_t header_bytes_max = limits::http_header_bytes_max;
         std::uint32_t body_bytes_max = limits::http_body_bytes_max;
+        std::uint64_t bodies_bytes_max = 256ULL * 1024 * 1024;  ///< of all requests together
         std::uint32_t header_timeout_ms = limits::http_header_timeout_ms;
         std::uint32_t idle_timeout_ms = limits::http_idle_timeout_ms;  ///< between two requests
         /// Least bytes per second of a request body, and of an answer that waits to be fetched,

@@ -39,6 +39,7 @@ RefusalForm form_of(HttpRefusal refusal) noexcept {
             return {417, "unsupported", "Leave the Expect header out.", false};
         case HttpRefusal::connections_full:
         case HttpRefusal::address_full:
+        case HttpRefusal::bodies_full:
             return {503, "overloaded", "Try again in a moment.", true};
         case HttpRefusal::malformed:
         case HttpRefusal::header_timeout:
@@ -55,6 +56,7 @@ HttpSession::HttpSession(std::shared_ptr<HttpCore> core, Socket socket, HttpPeer
       socket_(std::move(socket)),
       peer_(std::move(peer)),
       parser_(core_->options.header_bytes_max, core_->options.body_bytes_max),
+      body_share_(*core_),
       input_(input_bytes_start) {}
 
 void HttpSession::start() {
@@ -144,12 +146,11 @@ void HttpSession::on_end_of_input() {
         if (input_begin_ == input_end_) exchange_->peer_gone();
         return;
     }
-    if (phase_ == Phase::refused || is_writing_ || !waiting_.empty()) {
-        close_after_write_ = true;
-        flush();
+    if (phase_ == Phase::lingering) {
+        close();
         return;
     }
-    close();
+    pump();  // answers under way and whole requests that wait still have their turn
 }
 
 /// Reads requests out of the input until one is with the handler or bytes are wanting.
@@ -160,7 +161,8 @@ void HttpSession::pump() {
     }
     is_pumping_ = false;
     if (phase_ == Phase::closed) return;
-    const bool is_awaiting = phase_ == Phase::idle || phase_ == Phase::head || phase_ == Phase::body;
+    const bool is_awaiting =
+        phase_ == Phase::idle || phase_ == Phase::head || phase_ == Phase::body;
     if (is_input_ended_ && is_awaiting && unsent_bytes() <= output_bytes_high) {
         close_after_write_ = true;  // what is left of the input is no whole request
     }
@@ -170,7 +172,8 @@ void HttpSession::pump() {
 
 /// True when a request was taken and another may follow.
 bool HttpSession::parse_some() {
-    const bool is_awaiting = phase_ == Phase::idle || phase_ == Phase::head || phase_ == Phase::body;
+    const bool is_awaiting =
+        phase_ == Phase::idle || phase_ == Phase::head || phase_ == Phase::body;
     if (!is_awaiting || close_after_write_ || unsent_bytes() > output_bytes_high) return false;
     // Empty lines before a request are skipped (RFC 9112, 2.2).
     while (phase_ != Phase::body && input_begin_ < input_end_ && !parser_.is_head_done() &&
@@ -186,10 +189,20 @@ bool HttpSession::parse_some() {
     const ParseStep step = parser_.feed(pending_input(), consumed);
     input_begin_ += consumed;
     AIT_ASSERT(input_begin_ <= input_end_);
+    if (step != ParseStep::refused && !body_share_.grow_to(parser_.body_bytes())) {
+        refuse(HttpRefusal::bodies_full, "The server holds as many request bodies as it may.");
+        return false;
+    }
     switch (step) {
-        case ParseStep::done: dispatch(); return true;
-        case ParseStep::refused: refuse(parser_.refusal(), parser_.refusal_text()); return false;
-        case ParseStep::need_more: after_partial_request(); return false;
+        case ParseStep::done:
+            dispatch();
+            return true;
+        case ParseStep::refused:
+            refuse(parser_.refusal(), parser_.refusal_text());
+            return false;
+        case ParseStep::need_more:
+            after_partial_request();
+            return false;
     }
     return false;
 }
@@ -223,8 +236,8 @@ void HttpSession::dispatch() {
     ++core_->requests_total;
     ++core_->requests_in_flight;
     exchange_ = std::make_shared<ExchangeState>();
-    core_->handler(std::make_shared<SessionExchange>(core_, shared_from_this(), exchange_,
-                                                     std::move(request), framing));
+    core_->handler(std::make_shared<SessionExchange>(
+        core_, shared_from_this(), exchange_, std::move(request), framing, std::move(body_share_)));
 }
 
 void HttpSession::finish_answer(bool keep_alive) {
@@ -332,8 +345,8 @@ bool HttpSession::is_below_rate(std::int64_t since_ms, std::size_t bytes,
                                 std::int64_t now_ms) const {
     const std::int64_t elapsed_ms = now_ms - since_ms;
     if (elapsed_ms <= core_->options.rate_grace_ms) return false;
-    const auto needed = static_cast<std::uint64_t>(elapsed_ms) *
-                        core_->options.rate_bytes_per_second_min / 1'000;
+    const auto needed =
+        static_cast<std::uint64_t>(elapsed_ms) * core_->options.rate_bytes_per_second_min / 1'000;
     return bytes < needed;
 }
 
@@ -360,7 +373,8 @@ void HttpSession::check_deadlines(std::int64_t now_ms) {
             break;
         case Phase::in_flight:
         case Phase::refused:
-        case Phase::closed: break;
+        case Phase::closed:
+            break;
     }
 }
 

@@ -76,6 +76,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     Socket socket_;
     HttpPeer peer_;
     HttpRequestParser parser_;
+    BodyShare body_share_;
     std::shared_ptr<ExchangeState> exchange_{};  ///< while in_flight
 
     Phase phase_ = Phase::head;

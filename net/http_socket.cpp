@@ -24,7 +24,9 @@ namespace {
 constexpr int socket_flags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 constexpr std::int64_t backlog_retry_ms = 5;
 
-std::int64_t now_ms() { return system_clock().monotonic_us() / 1000; }
+std::int64_t now_ms() {
+    return system_clock().monotonic_us() / 1000;
+}
 
 Error broken(std::string why) {
     return Error{ErrorCode::unavailable, "The connection to the server failed.", std::move(why),
@@ -53,7 +55,8 @@ Result<Wake> wait_for(int fd, short events, const WaitUntil& until, const StopSi
         if (ready < 0 && errno != EINTR) return broken(errno);
         if (ready > 0 && watched[1].revents != 0) {
             return Error{ErrorCode::cancelled, "The request was stopped.",
-                         "It was cancelled while it waited for " + std::string(until.what) + ".", ""};
+                         "It was cancelled while it waited for " + std::string(until.what) + ".",
+                         ""};
         }
         const bool is_failed = (watched[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
         const Wake wake{.is_readable = is_failed || (watched[0].revents & POLLIN) != 0,

@@ -23,8 +23,8 @@ int hex_digit(char c) noexcept {
 }
 
 bool is_unreserved(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 /// The part of a target after scheme and authority, or the target itself.
@@ -68,7 +68,8 @@ Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         char c = text[i];
         if (c == '%') {
-            if (text.size() - i < 3) return bad_target("A percent sign has no two digits after it.");
+            if (text.size() - i < 3)
+                return bad_target("A percent sign has no two digits after it.");
             const int high = hex_digit(text[i + 1]);
             const int low = hex_digit(text[i + 2]);
             if (high < 0 || low < 0) return bad_target("A percent escape is not hexadecimal.");
@@ -109,7 +110,8 @@ Result<HttpTarget> parse_http_target(std::string_view raw) {
     }
     for (const char c : raw) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte <= ' ' || byte == 0x7F) return bad_target("It holds a control character or space.");
+        if (byte <= ' ' || byte == 0x7F)
+            return bad_target("It holds a control character or space.");
         if (c == '#') return bad_target("A fragment ('#') does not belong in a request.");
     }
     const std::string_view origin = without_authority(raw);

@@ -37,7 +37,8 @@ TEST(SseParser, long_lines_and_long_events_are_refused_for_good) {
     SseParser line_parser(16);
     std::vector<SseEvent> events;
     EXPECT_TRUE(line_parser.feed("data: a\n\n", events).ok());
-    EXPECT_EQ(line_parser.feed("data: 0123456789abcdef", events).error().code, ErrorCode::too_large);
+    EXPECT_EQ(line_parser.feed("data: 0123456789abcdef", events).error().code,
+              ErrorCode::too_large);
     EXPECT_FALSE(line_parser.feed("\n\ndata: b\n\n", events).ok());
     EXPECT_EQ(events.size(), 1U);
 
@@ -48,7 +49,8 @@ TEST(SseParser, long_lines_and_long_events_are_refused_for_good) {
 
 TEST(SseParser, what_is_formatted_is_parsed_back) {
     const std::vector<SseEvent> events{
-        event_of("token", "a\nb\n", "12"), event_of("message", "", "12"),
+        event_of("token", "a\nb\n", "12"),
+        event_of("message", "", "12"),
         {.event = "message", .data = "x", .id = "13", .retry_ms = 3'000}};
     std::string text;
     for (const SseEvent& event : events) text += format_sse_event(event);
@@ -58,8 +60,7 @@ TEST(SseParser, what_is_formatted_is_parsed_back) {
 // Breaks if data from a model could forge an event of ours.
 TEST(SseParser, line_ends_in_ids_and_names_cannot_forge_fields) {
     const std::string text = format_sse_event(event_of("a\ndata: forged", "x", "1\n\ndata: y"));
-    EXPECT_EQ(parse_in_steps(text, 1),
-              std::vector{event_of("a data: forged", "x", "1  data: y")});
+    EXPECT_EQ(parse_in_steps(text, 1), std::vector{event_of("a data: forged", "x", "1  data: y")});
 }
 
 TEST(LineSplitter, lines_do_not_depend_on_where_the_stream_is_cut) {

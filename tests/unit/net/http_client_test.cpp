@@ -21,9 +21,8 @@ HttpEndpoint loopback(std::uint16_t port) {
 }
 
 TEST(HttpEndpoint, texts_are_parsed_and_printed_back) {
-    for (const std::string_view text :
-         {"unix:/run/aitbc/node.sock", "http://127.0.0.1:8090", "http://[::1]:8090/api/v2",
-          "http://node.example:80"}) {
+    for (const std::string_view text : {"unix:/run/aitbc/node.sock", "http://127.0.0.1:8090",
+                                        "http://[::1]:8090/api/v2", "http://node.example:80"}) {
         const auto endpoint = parse_http_endpoint(text);
         ASSERT_TRUE(endpoint.ok()) << text;
         EXPECT_EQ(to_text(endpoint.value()), text);
@@ -34,9 +33,9 @@ TEST(HttpEndpoint, texts_are_parsed_and_printed_back) {
 
 TEST(HttpEndpoint, what_is_no_address_is_refused_and_https_by_name) {
     for (const std::string_view text :
-         {"", "localhost:80", "unix:relative", "http://", "http://:80", "http://h:0", "http://h:65536",
-          "http://h:8o", "http://h:", "http://[::1", "http://[::1]x", "http://a@b:1", "http://h/a b",
-          "http://h/x?y=1", "ftp://h"}) {
+         {"", "localhost:80", "unix:relative", "http://", "http://:80", "http://h:0",
+          "http://h:65536", "http://h:8o", "http://h:", "http://[::1", "http://[::1]x",
+          "http://a@b:1", "http://h/a b", "http://h/x?y=1", "ftp://h"}) {
         const auto endpoint = parse_http_endpoint(text);
         ASSERT_FALSE(endpoint.ok()) << text;
         EXPECT_EQ(endpoint.error().code, ErrorCode::invalid_argument) << text;
@@ -50,7 +49,8 @@ TEST(HttpEndpoint, what_is_no_address_is_refused_and_https_by_name) {
 std::unique_ptr<HttpServer> open_echo(HttpServer::Options options = {}) {
     auto server = HttpServer::open(options, [](std::shared_ptr<HttpExchange> exchange) {
         const HttpRequest& request = exchange->request();
-        exchange->respond({.status = 202, .headers = {{"x-method", request.method}},
+        exchange->respond({.status = 202,
+                           .headers = {{"x-method", request.method}},
                            .body = request.target + '|' + request.body});
     });
     EXPECT_TRUE(server.ok());
@@ -69,7 +69,8 @@ TEST(HttpClient, requests_reuse_one_connection_over_tcp_and_unix) {
     for (HttpClient& client : clients) {
         for (const std::string method : {"POST", "GET", "HEAD", "DELETE"}) {
             const std::string body = method == "POST" ? std::string(300'000, 'b') : std::string();
-            const auto answer = client.request({.method = method, .target = "/a?b=c", .body = body});
+            const auto answer =
+                client.request({.method = method, .target = "/a?b=c", .body = body});
             ASSERT_TRUE(answer.ok()) << render_error(answer.error());
             EXPECT_EQ(answer.value().status, 202);
             EXPECT_EQ(*answer.value().find_header("x-method"), method);
@@ -87,9 +88,12 @@ TEST(HttpClient, nobody_listening_is_unavailable_and_says_what_to_do) {
     HttpClient::Options options;
     options.unavailable_next = "Start one: aitbc up";
     std::uint16_t free_port = 0;
-    { free_port = open_echo()->tcp_port(); }
+    {
+        free_port = open_echo()->tcp_port();
+    }
     for (const HttpEndpoint& endpoint :
-         {HttpEndpoint{.is_unix = true, .socket_path = folder / "none.sock"}, loopback(free_port)}) {
+         {HttpEndpoint{.is_unix = true, .socket_path = folder / "none.sock"},
+          loopback(free_port)}) {
         HttpClient client(endpoint, options);
         const auto answer = client.request({});
         ASSERT_FALSE(answer.ok());
@@ -138,11 +142,16 @@ Result<HttpResponse> get_from(std::string bytes, HttpClient::Options options = {
 TEST(HttpClient, answers_in_every_legal_form_are_read) {
     const std::string head = "HTTP/1.1 200 OK\r\n";
     EXPECT_EQ(get_from(head + "content-length: 2\r\n\r\nhi").value().body, "hi");
-    EXPECT_EQ(get_from(head + "transfer-encoding: chunked\r\n\r\n1\r\nh\r\n1;x=y\r\ni\r\n0\r\na: b\r\n\r\n")
-                  .value().body, "hi");
+    EXPECT_EQ(
+        get_from(head +
+                 "transfer-encoding: chunked\r\n\r\n1\r\nh\r\n1;x=y\r\ni\r\n0\r\na: b\r\n\r\n")
+            .value()
+            .body,
+        "hi");
     EXPECT_EQ(get_from(head + "\r\nuntil the end").value().body, "until the end");
-    EXPECT_EQ(get_from("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n").value().status,
-              204);
+    EXPECT_EQ(
+        get_from("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n").value().status,
+        204);
 }
 
 // Breaks if a broken answer passes for a whole one: a result could be lost or halved unseen.
@@ -158,16 +167,19 @@ TEST(HttpClient, broken_answers_are_typed_errors) {
     EXPECT_EQ(code_of(get_from("SSH-2.0-OpenSSH_9.2\r\n\r\n")), ErrorCode::malformed);
     EXPECT_EQ(code_of(get_from(head + "content-length: two\r\n\r\nhi")), ErrorCode::malformed);
     EXPECT_EQ(code_of(get_from(head + "transfer-encoding: gzip\r\n\r\nhi")), ErrorCode::malformed);
-    EXPECT_EQ(code_of(get_from(head + "transfer-encoding: chunked\r\n\r\nzz\r\n")), ErrorCode::malformed);
+    EXPECT_EQ(code_of(get_from(head + "transfer-encoding: chunked\r\n\r\nzz\r\n")),
+              ErrorCode::malformed);
     EXPECT_EQ(code_of(get_from(head + std::string(200'000, 'h'))), ErrorCode::malformed);
     std::string interim;
     for (int i = 0; i < 20; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
     EXPECT_EQ(code_of(get_from(interim)), ErrorCode::malformed);
     HttpClient::Options small;
     small.response_bytes_max = 5;
-    EXPECT_EQ(code_of(get_from(head + "content-length: 6\r\n\r\n123456", small)), ErrorCode::too_large);
+    EXPECT_EQ(code_of(get_from(head + "content-length: 6\r\n\r\n123456", small)),
+              ErrorCode::too_large);
     EXPECT_EQ(code_of(get_from(head + "\r\n123456", small)), ErrorCode::too_large);
-    EXPECT_EQ(code_of(get_from(head + "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\nabc\r\n", small)),
+    EXPECT_EQ(code_of(get_from(head + "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\nabc\r\n",
+                               small)),
               ErrorCode::too_large);
 }
 
@@ -213,7 +225,8 @@ TEST(HttpClient, requests_that_would_be_read_as_two_are_not_sent) {
     EXPECT_EQ(code_of(client.request({.method = "GET /"})), ErrorCode::invalid_argument);
     EXPECT_EQ(code_of(client.request({.target = "/a b"})), ErrorCode::invalid_argument);
     EXPECT_EQ(code_of(client.request({.target = "a"})), ErrorCode::invalid_argument);
-    EXPECT_EQ(code_of(client.request({.headers = {{"x", "a\r\nb: c"}}})), ErrorCode::invalid_argument);
+    EXPECT_EQ(code_of(client.request({.headers = {{"x", "a\r\nb: c"}}})),
+              ErrorCode::invalid_argument);
     EXPECT_EQ(code_of(client.request({.headers = {{"content-length", "1"}}})),
               ErrorCode::invalid_argument);
 }
@@ -253,13 +266,14 @@ TEST(HttpClient, a_stream_is_given_in_pieces_until_its_end_its_reader_or_a_stop_
 
     std::stop_source stop;
     events.clear();
-    const auto stopped = client.stream({.target = "/endless", .deadline_ms = 0}, accept,
-                                       [&](std::string_view bytes) {
-                                           collect(bytes);
-                                           if (events.size() >= 3) stop.request_stop();
-                                           return true;
-                                       },
-                                       stop.get_token());
+    const auto stopped = client.stream(
+        {.target = "/endless", .deadline_ms = 0}, accept,
+        [&](std::string_view bytes) {
+            collect(bytes);
+            if (events.size() >= 3) stop.request_stop();
+            return true;
+        },
+        stop.get_token());
     EXPECT_EQ(code_of(stopped), ErrorCode::cancelled);
     EXPECT_EQ(events.size(), 3U);
 }

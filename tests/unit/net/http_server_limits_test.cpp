@@ -20,10 +20,11 @@ using ::testing::StartsWith;
 
 struct Fixture {
     explicit Fixture(HttpServer::Options options = {}) {
-        auto opened = HttpServer::open(std::move(options), [this](std::shared_ptr<HttpExchange> one) {
-            ++handled;
-            one->respond({.body = "fine"});
-        });
+        auto opened =
+            HttpServer::open(std::move(options), [this](std::shared_ptr<HttpExchange> one) {
+                ++handled;
+                one->respond({.body = "fine"});
+            });
         EXPECT_TRUE(opened.ok());
         server = std::move(opened).value();
     }
@@ -64,7 +65,8 @@ TEST(HttpServerLimits, ambiguous_framing_is_refused_and_the_connection_closed) {
         start + "transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + smuggled,
         start + "transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n" + smuggled,
         start + "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + smuggled,
-        start + "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
+        start + "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" +
+            smuggled,
         start + "transfer-encoding: chunked\r\n\r\n-1\r\nx\r\n0\r\n\r\n" + smuggled,
         start + "transfer-encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n" + smuggled,
         start + "transfer-encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n" + smuggled,
@@ -79,19 +81,21 @@ TEST(HttpServerLimits, ambiguous_framing_is_refused_and_the_connection_closed) {
         EXPECT_EQ(answer.find("fine"), std::string::npos) << attempt;
     }
     EXPECT_EQ(fixture.handled, 0);
-    EXPECT_EQ(fixture.refused(HttpRefusal::malformed) +
-                  fixture.refused(HttpRefusal::body_too_large), attempts.size());
+    EXPECT_EQ(
+        fixture.refused(HttpRefusal::malformed) + fixture.refused(HttpRefusal::body_too_large),
+        attempts.size());
 }
 
 TEST(HttpServerLimits, what_is_not_http_is_refused) {
     Fixture fixture;
     for (const std::string_view bytes :
-         {"\x16\x03\x01\x02\x03garbage\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/2.0\r\nhost: x\r\n\r\n",
-          "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n",
-          "GET /%zz HTTP/1.1\r\nhost: x\r\n\r\n", "GET /%00 HTTP/1.1\r\nhost: x\r\n\r\n",
-          "GET /%ff HTTP/1.1\r\nhost: x\r\n\r\n", "GET jobs HTTP/1.1\r\nhost: x\r\n\r\n",
-          "GET * HTTP/1.1\r\nhost: x\r\n\r\n", "GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n",
-          "G@T / HTTP/1.1\r\nhost: x\r\n\r\n", "GET / HTTP/1.1\nhost: x\n\n\r\n\r\n"}) {
+         {"\x16\x03\x01\x02\x03garbage\r\n\r\n", "GET /\r\n\r\n",
+          "GET / HTTP/2.0\r\nhost: x\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+          "GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", "GET /%zz HTTP/1.1\r\nhost: x\r\n\r\n",
+          "GET /%00 HTTP/1.1\r\nhost: x\r\n\r\n", "GET /%ff HTTP/1.1\r\nhost: x\r\n\r\n",
+          "GET jobs HTTP/1.1\r\nhost: x\r\n\r\n", "GET * HTTP/1.1\r\nhost: x\r\n\r\n",
+          "GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n", "G@T / HTTP/1.1\r\nhost: x\r\n\r\n",
+          "GET / HTTP/1.1\nhost: x\n\n\r\n\r\n"}) {
         EXPECT_THAT(answer_to(fixture, bytes), StartsWith("HTTP/1.1 400 ")) << bytes;
     }
     EXPECT_THAT(answer_to(fixture, "POST / HTTP/1.1\r\nhost: x\r\nexpect: tea\r\n\r\n"),
@@ -115,8 +119,9 @@ TEST(HttpServerLimits, large_heads_and_bodies_are_refused_at_their_limits) {
     EXPECT_THAT(answer_to(fixture, start + "content-length: 10001\r\n\r\n"),
                 StartsWith("HTTP/1.1 413 "));
     // The whole body is on its way: the answer must survive it.
-    EXPECT_THAT(answer_to(fixture, start + "content-length: 200000\r\n\r\n" + std::string(200'000, 'b')),
-                StartsWith("HTTP/1.1 413 "));
+    EXPECT_THAT(
+        answer_to(fixture, start + "content-length: 200000\r\n\r\n" + std::string(200'000, 'b')),
+        StartsWith("HTTP/1.1 413 "));
     EXPECT_THAT(answer_to(fixture, start + "transfer-encoding: chunked\r\n\r\n2000\r\n" +
                                        std::string(0x2000, 'b') + "\r\n1000\r\n"),
                 StartsWith("HTTP/1.1 413 "));
@@ -127,6 +132,39 @@ TEST(HttpServerLimits, large_heads_and_bodies_are_refused_at_their_limits) {
     EXPECT_THAT(answer_to(fixture, start + "connection: close\r\ncontent-length: 10000\r\n\r\n" +
                                        std::string(10'000, 'b')),
                 StartsWith("HTTP/1.1 200 "));
+}
+
+// Breaks if many large bodies at once can take all memory, or if their share is never given back.
+TEST(HttpServerLimits, all_bodies_together_are_bounded_and_their_share_comes_back) {
+    HttpServer::Options options;
+    options.bodies_bytes_max = 15'000;
+    std::shared_ptr<HttpExchange> held;
+    std::atomic<bool> is_held = false;
+    Latch arrived;
+    auto opened = HttpServer::open(options, [&](std::shared_ptr<HttpExchange> exchange) {
+        if (is_held.exchange(true)) {
+            exchange->respond({.body = "fine"});
+            return;
+        }
+        held = std::move(exchange);
+        arrived.set();
+    });
+    ASSERT_TRUE(opened.ok());
+    const std::string upload =
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+        "content-length: 10000\r\n\r\n" +
+        std::string(10'000, 'b');
+    RawPeer first = RawPeer::connect_tcp(opened.value()->tcp_port());
+    ASSERT_TRUE(first.send(upload));
+    ASSERT_TRUE(arrived.wait());
+    RawPeer second = RawPeer::connect_tcp(opened.value()->tcp_port());
+    (void)second.send(upload);
+    EXPECT_THAT(second.read_all(), StartsWith("HTTP/1.1 503 "));
+    held.reset();  // answers 500 and gives the share back
+    EXPECT_THAT(first.read_all(), StartsWith("HTTP/1.1 500 "));
+    RawPeer third = RawPeer::connect_tcp(opened.value()->tcp_port());
+    ASSERT_TRUE(third.send(upload));
+    EXPECT_THAT(third.read_all(), StartsWith("HTTP/1.1 200 "));
 }
 
 HttpServer::Options short_times() {

@@ -14,11 +14,11 @@
 namespace ait::net {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-using std::chrono::milliseconds;
 
 HttpServer::Handler echo() {
     return [](std::shared_ptr<HttpExchange> exchange) {
@@ -69,7 +69,8 @@ TEST(HttpServer, pipelined_requests_are_answered_in_order_even_by_slow_threads) 
     RawPeer peer = RawPeer::connect_tcp(server->tcp_port());
     std::string all;
     for (int i = 0; i < 50; ++i) {
-        all += "POST /" + std::to_string(i) + " HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc";
+        all +=
+            "POST /" + std::to_string(i) + " HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc";
     }
     ASSERT_TRUE(peer.send(all));
     peer.shutdown_send();  // a client that has said all; it still gets every answer
@@ -81,6 +82,19 @@ TEST(HttpServer, pipelined_requests_are_answered_in_order_even_by_slow_threads) 
     }
 }
 
+// Breaks if a client that has sent all and closed its direction loses answers that did not fit.
+TEST(HttpServer, large_answers_to_pipelined_requests_all_arrive_after_a_half_close) {
+    const auto server = open_server([](std::shared_ptr<HttpExchange> exchange) {
+        exchange->respond({.body = std::string(200'000, 'x')});
+    });
+    RawPeer peer = RawPeer::connect_tcp(server->tcp_port());
+    std::string all;
+    for (int i = 0; i < 100; ++i) all += "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    ASSERT_TRUE(peer.send(all));
+    peer.shutdown_send();
+    EXPECT_EQ(count_of(peer.read_all(), "HTTP/1.1 200 OK"), 100U);
+}
+
 TEST(HttpServer, a_request_cut_into_single_bytes_is_the_same_request) {
     const auto server = open_server(echo());
     RawPeer peer = RawPeer::connect_tcp(server->tcp_port());
@@ -90,6 +104,19 @@ TEST(HttpServer, a_request_cut_into_single_bytes_is_the_same_request) {
         ASSERT_TRUE(peer.send({&c, 1}));
     }
     EXPECT_THAT(peer.read_until("hello"), EndsWith("POST /b hello"));
+}
+
+// Breaks if an empty chunked body in small packets trips an assertion of Beast 1.74: anybody could
+// end the node with it. Found by tests/fuzz/http_fuzz.
+TEST(HttpServer, an_empty_chunked_body_may_come_byte_by_byte) {
+    const auto server = open_server(echo());
+    RawPeer peer = RawPeer::connect_tcp(server->tcp_port());
+    ASSERT_TRUE(
+        peer.send("POST /e HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+                  "transfer-encoding: chunked\r\n\r\n"));
+    EXPECT_THAT(peer.read_until("\r\n\r\n"), StartsWith("HTTP/1.1 100 "));
+    for (const char c : std::string_view("0\r\n\r\n")) ASSERT_TRUE(peer.send({&c, 1}));
+    EXPECT_THAT(peer.read_until("/e "), EndsWith("POST /e "));
 }
 
 // Breaks if HEAD carries a body: the next answer on the connection would be misread.
@@ -115,8 +142,9 @@ TEST(HttpServer, http_1_0_closes_unless_asked_to_stay) {
 TEST(HttpServer, a_client_that_waits_for_100_continue_gets_it) {
     const auto server = open_server(echo());
     RawPeer peer = RawPeer::connect_tcp(server->tcp_port());
-    ASSERT_TRUE(peer.send("POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
-                          "content-length: 2\r\n\r\n"));
+    ASSERT_TRUE(
+        peer.send("POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n"
+                  "content-length: 2\r\n\r\n"));
     EXPECT_EQ(peer.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     ASSERT_TRUE(peer.send("hi"));
     EXPECT_THAT(peer.read_until("hi"), StartsWith("HTTP/1.1 200"));
@@ -125,8 +153,9 @@ TEST(HttpServer, a_client_that_waits_for_100_continue_gets_it) {
 // Breaks if a value from outside that a handler echoes could forge headers.
 TEST(HttpServer, line_ends_in_answer_headers_are_neutralised) {
     const auto server = open_server([](std::shared_ptr<HttpExchange> exchange) {
-        exchange->respond({.headers = {{"x-request-id", "a\r\nset-cookie: b"},
-                                       {"content-length", "999"}}, .body = "ok"});
+        exchange->respond(
+            {.headers = {{"x-request-id", "a\r\nset-cookie: b"}, {"content-length", "999"}},
+             .body = "ok"});
     });
     RawPeer peer = RawPeer::connect_tcp(server->tcp_port());
     ASSERT_TRUE(peer.send("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
@@ -341,7 +370,7 @@ TEST(HttpServer, the_unix_socket_is_private_and_tells_the_users_id) {
         },
         options);
     EXPECT_EQ(server->tcp_port(), 0);
-    struct stat entry {};
+    struct stat entry{};
     ASSERT_EQ(::lstat(options.unix_socket_path.c_str(), &entry), 0);
     EXPECT_EQ(entry.st_mode & 0777U, 0600U);
     RawPeer peer = RawPeer::connect_unix(options.unix_socket_path);

@@ -91,7 +91,9 @@ bool RawPeer::is_closed_by_peer() {
     return false;
 }
 
-void RawPeer::shutdown_send() { ::shutdown(socket_.get(), SHUT_WR); }
+void RawPeer::shutdown_send() {
+    ::shutdown(socket_.get(), SHUT_WR);
+}
 
 void RawPeer::shrink_receive_buffer() {
     const int bytes = 4'096;
