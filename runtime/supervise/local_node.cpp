@@ -253,6 +253,20 @@ std::string miner_pid_file(const Local& local) {
     return local.layout.run + "/miner.pid";
 }
 
+/// The miner that the supervisor takes care of, even while it waits to start it. A state file whose
+/// writer is gone says nothing.
+std::optional<ChildFacts> supervised_miner(const Local& local) {
+    const auto holder = holder_of(local.layout.supervisor_pid);
+    if (!holder.ok() || !holder.value()) return std::nullopt;
+    const auto state = read_supervisor_state(local.layout.supervisor_state);
+    const auto* miner = state.ok() ? state.value().find_child("miner") : nullptr;
+    if (miner == nullptr || miner->phase == ChildPhase::stopped ||
+        miner->phase == ChildPhase::given_up) {
+        return std::nullopt;
+    }
+    return *miner;
+}
+
 Json not_running() {
     return Json{{"was_running", false}, {"pid", nullptr}, {"forced", false}, {"took_ms", 0}};
 }
@@ -319,10 +333,7 @@ Result<Json> start_miner(const MinerStartOptions& options) {
     if (!local.ok()) return local.error();
     if (auto made = make_directories(local.value().values()); !made.ok()) return made.error();
     const auto log = local.value().log_of("miner");
-    const auto state = read_supervisor_state(local.value().layout.supervisor_state);
-    const auto* supervised = state.ok() ? state.value().find_child("miner") : nullptr;
-    const auto holder = holder_of(local.value().layout.supervisor_pid);
-    if (supervised != nullptr && holder.ok() && holder.value() && supervised->pid > 0) {
+    if (const auto supervised = supervised_miner(local.value())) {
         return Json{{"already_running", true}, {"pid", supervised->pid}, {"log", log}};
     }
     auto role = ProcessFile::claim(miner_pid_file(local.value()));
@@ -350,9 +361,7 @@ Result<Json> stop_miner(const DownOptions& options) {
     const auto holder = holder_of(miner_pid_file(local.value()));
     if (!holder.ok()) return holder.error();
     if (holder.value()) return stop_process(*holder.value(), options, "miner");
-    const auto state = read_supervisor_state(local.value().layout.supervisor_state);
-    const auto* supervised = state.ok() ? state.value().find_child("miner") : nullptr;
-    if (supervised != nullptr && supervised->pid > 0) {
+    if (supervised_miner(local.value())) {
         return Error{ErrorCode::conflict, "The miner was not stopped.",
                      "It belongs to the supervisor, which would start it again.",
                      "aitbc down, then: aitbc up --no-miner"};

@@ -353,6 +353,54 @@ TEST_F(Home, up_fails_early_with_the_last_log_lines_when_the_node_dies) {
     EXPECT_NE(result.error().why.find("status 7"), std::string::npos);
 }
 
+// Breaks if the first command of every user does not end with a node, a miner and a funded wallet,
+// or if repeating it starts a second node or funds the wallet again.
+TEST_F(Home, up_starts_and_funds_once_and_finds_all_of_it_the_second_time) {
+    sources_.environment.emplace_back("AITBC_TEST_NODE", "serve");
+    const UpOptions options{.sources = sources_, .node_program = AIT_SUPERVISE_CHILD};
+    const auto first = up(options);
+    ASSERT_TRUE(first.ok()) << render_error(first.error());
+    EXPECT_FALSE(first.value()["already_running"].get<bool>());
+    EXPECT_TRUE(first.value()["wallet_made"].get<bool>());
+    EXPECT_TRUE(first.value()["funded"].get<bool>());
+    EXPECT_EQ(first.value()["balance"], "1000.000000");
+    EXPECT_EQ(first.value()["wallet"], "default");
+    EXPECT_EQ(first.value()["miner"]["state"], "registered");
+    EXPECT_EQ(first.value()["socket"], path("home") + "/data/node.sock");
+
+    const auto second = up(options);
+    ASSERT_TRUE(second.ok()) << render_error(second.error());
+    EXPECT_TRUE(second.value()["already_running"].get<bool>());
+    EXPECT_FALSE(second.value()["wallet_made"].get<bool>());
+    EXPECT_FALSE(second.value()["funded"].get<bool>());
+    EXPECT_EQ(second.value()["address"], first.value()["address"]);
+    EXPECT_EQ(second.value()["balance"], "1000.000000");
+
+    const auto miner = start_miner({.sources = sources_, .node_program = AIT_SUPERVISE_CHILD});
+    ASSERT_TRUE(miner.ok()) << render_error(miner.error());
+    EXPECT_TRUE(miner.value()["already_running"].get<bool>()) << "the supervisor runs one";
+    EXPECT_EQ(stop_miner({.sources = sources_}).error().code, ErrorCode::conflict);
+    const auto stopped = down({.sources = sources_, .deadline_ms = event_ms_max});
+    ASSERT_TRUE(stopped.ok()) << render_error(stopped.error());
+    EXPECT_TRUE(stopped.value()["was_running"].get<bool>());
+}
+
+// Breaks if a miner of its own is started twice, or survives `down`.
+TEST_F(Home, a_miner_of_its_own_is_started_once_and_stopped) {
+    ASSERT_TRUE(config::init_config(path("home/config/node.toml"), false).ok());
+    const MinerStartOptions options{.sources = sources_, .node_program = AIT_SUPERVISE_CHILD};
+    const auto first = start_miner(options);
+    ASSERT_TRUE(first.ok()) << render_error(first.error());
+    EXPECT_FALSE(first.value()["already_running"].get<bool>());
+    const auto second = start_miner(options);
+    EXPECT_TRUE(second.value()["already_running"].get<bool>());
+    EXPECT_EQ(second.value()["pid"], first.value()["pid"]);
+    const auto stopped = stop_miner({.sources = sources_, .deadline_ms = event_ms_max});
+    ASSERT_TRUE(stopped.ok()) << render_error(stopped.error());
+    EXPECT_TRUE(stopped.value()["was_running"].get<bool>());
+    EXPECT_FALSE(stop_miner({.sources = sources_}).value()["was_running"].get<bool>());
+}
+
 // Breaks if `down` cannot stop what a failed `up` left running, or reports a stop that did not
 // happen.
 TEST_F(Home, down_stops_what_runs_and_says_when_nothing_did) {
