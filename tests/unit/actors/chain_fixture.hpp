@@ -20,7 +20,9 @@
 
 namespace ait {
 
-inline Amount operator""_ait(unsigned long long units) { return Amount{units * micro_per_unit}; }
+inline Amount operator""_ait(unsigned long long units) {
+    return Amount{units * micro_per_unit};
+}
 
 /// A made-up account; rules never look behind the key.
 struct Person {
@@ -168,7 +170,8 @@ class TestChain {
             view.erase(entry.key);
             for (const auto& domain : domains()) {
                 for (const auto& rule : domain.due_rules) {
-                    if (rule.kind == entry.kind) events = rule.apply(view, entry.id, next_context());
+                    if (rule.kind == entry.kind)
+                        events = rule.apply(view, entry.id, next_context());
                 }
             }
             state_.apply(view.take_writes());
@@ -182,9 +185,8 @@ class TestChain {
 // ---- what most tests of jobs begin with ------------------------------------------------------
 
 inline coordinator::SubmitJob small_job(std::string model = "llama3") {
-    return coordinator::SubmitJob{.model = std::move(model),
-                                  .payload = crypto::blake2b_256("payload"),
-                                  .payload_bytes = 7};
+    return coordinator::SubmitJob{
+        .model = std::move(model), .payload = crypto::blake2b_256("payload"), .payload_bytes = 7};
 }
 
 inline miner::RegisterMiner small_miner(Amount price = Amount{500'000}) {

@@ -23,7 +23,9 @@ Job good_job() {
                                .price_max_per_hour = Amount{500'000}}};
 }
 
-MatchMoment alive() { return {.now_ms = 60'000, .miner_lost_ms = 30'000, .last_heard_ms = 30'000}; }
+MatchMoment alive() {
+    return {.now_ms = 60'000, .miner_lost_ms = 30'000, .last_heard_ms = 30'000};
+}
 
 struct Spoiler {
     MatchRule rule;
@@ -34,17 +36,29 @@ struct Spoiler {
 TEST(Matcher, each_rule_fails_alone_and_says_why_and_what_helps) {
     ASSERT_TRUE(match(good_job(), good_miner(), alive()).is_match());
     const std::array spoilers{
-        Spoiler{MatchRule::status, [](Job&, miner::MinerRecord& m, MatchMoment&) { m.status = miner::MinerStatus::draining; }},
-        Spoiler{MatchRule::status, [](Job&, miner::MinerRecord& m, MatchMoment&) { m.status = miner::MinerStatus::deregistered; }},
-        Spoiler{MatchRule::type, [](Job& j, miner::MinerRecord&, MatchMoment&) { j.type = "training"; }},
-        Spoiler{MatchRule::model, [](Job& j, miner::MinerRecord&, MatchMoment&) { j.model = "mistral"; }},
-        Spoiler{MatchRule::model, [](Job& j, miner::MinerRecord&, MatchMoment&) { j.constraints.models.emplace_back("other"); }},
-        Spoiler{MatchRule::gpu, [](Job& j, miner::MinerRecord&, MatchMoment&) { j.constraints.gpu = "A100"; }},
-        Spoiler{MatchRule::memory, [](Job& j, miner::MinerRecord&, MatchMoment&) { j.constraints.min_vram_gb = 25; }},
-        Spoiler{MatchRule::price, [](Job&, miner::MinerRecord& m, MatchMoment&) { m.offer.price_per_hour.micro += 1; }},
-        Spoiler{MatchRule::region, [](Job& j, miner::MinerRecord&, MatchMoment&) { j.constraints.region = "us"; }},
+        Spoiler{MatchRule::status, [](Job&, miner::MinerRecord& m,
+                                      MatchMoment&) { m.status = miner::MinerStatus::draining; }},
+        Spoiler{MatchRule::status,
+                [](Job&, miner::MinerRecord& m, MatchMoment&) {
+                    m.status = miner::MinerStatus::deregistered;
+                }},
+        Spoiler{MatchRule::type,
+                [](Job& j, miner::MinerRecord&, MatchMoment&) { j.type = "training"; }},
+        Spoiler{MatchRule::model,
+                [](Job& j, miner::MinerRecord&, MatchMoment&) { j.model = "mistral"; }},
+        Spoiler{MatchRule::model, [](Job& j, miner::MinerRecord&,
+                                     MatchMoment&) { j.constraints.models.emplace_back("other"); }},
+        Spoiler{MatchRule::gpu,
+                [](Job& j, miner::MinerRecord&, MatchMoment&) { j.constraints.gpu = "A100"; }},
+        Spoiler{MatchRule::memory,
+                [](Job& j, miner::MinerRecord&, MatchMoment&) { j.constraints.min_vram_gb = 25; }},
+        Spoiler{MatchRule::price, [](Job&, miner::MinerRecord& m,
+                                     MatchMoment&) { m.offer.price_per_hour.micro += 1; }},
+        Spoiler{MatchRule::region,
+                [](Job& j, miner::MinerRecord&, MatchMoment&) { j.constraints.region = "us"; }},
         Spoiler{MatchRule::alive, [](Job&, miner::MinerRecord&, MatchMoment& t) { t.now_ms += 1; }},
-        Spoiler{MatchRule::capacity, [](Job&, miner::MinerRecord& m, MatchMoment&) { m.jobs_running = 2; }},
+        Spoiler{MatchRule::capacity,
+                [](Job&, miner::MinerRecord& m, MatchMoment&) { m.jobs_running = 2; }},
     };
     for (const Spoiler& spoiler : spoilers) {
         Job job = good_job();

@@ -11,7 +11,9 @@ struct Case {
     Settlement expected;
 };
 
-Amount micro(std::uint64_t value) { return Amount{value}; }
+Amount micro(std::uint64_t value) {
+    return Amount{value};
+}
 
 // Breaks if anybody's share changed: these are the figures that users see on their bills.
 TEST(SettlementTable, splits_as_written) {
@@ -19,10 +21,14 @@ TEST(SettlementTable, splits_as_written) {
         Case{"one hour at 0.5 with 2.5 %",
              {10_ait, 3'600'000, micro(500'000), 25'000},
              {micro(500'000), micro(12'500), micro(9'487'500)}},
-        Case{"nothing measured costs nothing", {10_ait, 0, micro(500'000), 25'000}, {{}, {}, 10_ait}},
+        Case{"nothing measured costs nothing",
+             {10_ait, 0, micro(500'000), 25'000},
+             {{}, {}, 10_ait}},
         Case{"a free miner costs nothing", {10_ait, 3'600'000, {}, 25'000}, {{}, {}, 10_ait}},
         Case{"pay is rounded down", {10_ait, 1, micro(3'599'999), 0}, {{}, {}, 10_ait}},
-        Case{"the first whole micro", {10_ait, 1, micro(3'600'000), 0}, {micro(1), {}, micro(9'999'999)}},
+        Case{"the first whole micro",
+             {10_ait, 1, micro(3'600'000), 0},
+             {micro(1), {}, micro(9'999'999)}},
         Case{"the fee is rounded down",
              {10_ait, 3'600'000, micro(39), 25'000},
              {micro(39), {}, micro(9'999'961)}},
@@ -36,7 +42,9 @@ TEST(SettlementTable, splits_as_written) {
              {micro(1'010), 3'600'000, micro(1'000), 25'000},
              {micro(1'000), micro(10), {}}},
         Case{"a fee of all of it", {10_ait, 3'600'000, 2_ait, 1'000'000}, {2_ait, 2_ait, 6_ait}},
-        Case{"a fee beyond all of it counts as all", {10_ait, 3'600'000, 2_ait, ~0ULL}, {2_ait, 2_ait, 6_ait}},
+        Case{"a fee beyond all of it counts as all",
+             {10_ait, 3'600'000, 2_ait, ~0ULL},
+             {2_ait, 2_ait, 6_ait}},
         Case{"the extremes do not overflow",
              {amount_max, ~0ULL, miner::price_per_hour_max, 1'000'000},
              {amount_max, {}, {}}},

@@ -136,8 +136,7 @@ TEST(JobCancel, gives_everything_back_from_every_open_state) {
     EXPECT_EQ(answer.refunded, 4_ait);
     EXPECT_EQ(chain.balance(alice.address).available, 10_ait);
     EXPECT_EQ(chain.refuse("job.cancel", alice, CancelJob{id}), ErrorCode::conflict);
-    EXPECT_EQ(chain.refuse("job.complete", rig, result_for(leased[0], 100)),
-              ErrorCode::lease_lost);
+    EXPECT_EQ(chain.refuse("job.complete", rig, result_for(leased[0], 100)), ErrorCode::lease_lost);
     EXPECT_EQ(miner::find_miner(chain.state(), rig.address)->jobs_running, 0U);
 }
 

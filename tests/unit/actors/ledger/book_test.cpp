@@ -134,11 +134,10 @@ TEST_F(Book, a_history_keeps_the_last_movements_and_is_read_newest_first_in_page
     const std::uint64_t moves = history_rows_max + 5;
     for (std::uint64_t i = 0; i < moves; ++i) {
         ASSERT_TRUE(run([&](storage::StateView& view, const consensus::Context& context) {
-                        return transfer(view,
-                                        {.from = alice.address,
-                                         .to = bob.address,
-                                         .amount = Amount{i + 1}},
-                                        {.context = context});
+                        return transfer(
+                            view,
+                            {.from = alice.address, .to = bob.address, .amount = Amount{i + 1}},
+                            {.context = context});
                     }).ok());
     }
     std::vector<std::uint64_t> amounts;

@@ -95,15 +95,14 @@ TEST(LedgerStake, every_refusal_leaves_no_trace) {
     EXPECT_EQ(chain.refuse("ledger.stake", alice, Stake{}), ErrorCode::invalid_argument);
     EXPECT_EQ(chain.refuse("ledger.stake", alice, Stake{11_ait}), ErrorCode::insufficient_funds);
     EXPECT_EQ(chain.refuse("ledger.unstake", alice, Unstake{}), ErrorCode::invalid_argument);
-    EXPECT_EQ(chain.refuse("ledger.unstake", alice, Unstake{1_ait}),
-              ErrorCode::insufficient_funds);
+    EXPECT_EQ(chain.refuse("ledger.unstake", alice, Unstake{1_ait}), ErrorCode::insufficient_funds);
 }
 
 // Breaks if the faucet ran on chains that have none, or gave without measure.
 TEST(LedgerFaucet, gives_within_its_limits_only) {
     TestChain chain;
-    const auto answer = chain.accept<FaucetAnswer>("ledger.faucet", alice,
-                                                   FaucetRequest{bob.address, 10'000_ait});
+    const auto answer =
+        chain.accept<FaucetAnswer>("ledger.faucet", alice, FaucetRequest{bob.address, 10'000_ait});
     EXPECT_EQ(answer.available, 10'000_ait);
     EXPECT_EQ(chain.refuse("ledger.faucet", alice, FaucetRequest{bob.address, 10'001_ait}),
               ErrorCode::limit_reached);
