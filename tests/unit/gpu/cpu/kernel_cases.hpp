@@ -15,9 +15,9 @@ namespace ait::gpu {
 inline std::vector<float> random_values(std::size_t count, std::uint32_t seed,
                                         float spread = 1.0F) {
     std::mt19937 generator(seed);
-    std::normal_distribution<float> normal(0.0F, spread);
+    std::normal_distribution<float> normal(0.0F, 1.0F);
     std::vector<float> values(count);
-    for (float& value : values) value = normal(generator);
+    for (float& value : values) value = spread * normal(generator);
     return values;
 }
 
