@@ -18,6 +18,7 @@ std::string last_lines(const std::string& path, std::size_t lines_max) {
     std::string text;
     const std::size_t first = lines.size() - std::min(lines.size(), lines_max);
     for (std::size_t i = first; i < lines.size(); ++i) text += "  " + lines[i] + "\n";
+    if (!text.empty()) text.pop_back();
     return text;
 }
 

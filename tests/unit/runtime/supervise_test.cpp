@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
@@ -130,7 +131,7 @@ TEST_F(Processes, output_goes_to_the_log_whose_last_lines_can_be_shown) {
                        .log_file = path("log")});
     ASSERT_TRUE(started.ok()) << render_error(started.error());
     EXPECT_EQ(end_of(started.value().pid), 0);
-    EXPECT_EQ(last_lines(path("log"), 2), "  two\n  three\n");
+    EXPECT_EQ(last_lines(path("log"), 2), "  two\n  three");
 }
 
 // Breaks if a signal can reach a stranger that got the number of an ended process.
@@ -270,6 +271,35 @@ TEST_F(Processes, children_are_told_to_stop_when_the_supervisor_is_killed) {
     ::kill(supervisor, SIGKILL);
     EXPECT_EQ(next_event(), "stop-node");
     EXPECT_EQ(end_of(supervisor), -1);
+}
+
+// Breaks if `systemctl reload` ends the miner, or never reaches the node.
+TEST_F(Processes, a_hangup_is_passed_on_to_the_child_that_takes_it_only) {
+    const std::string code =
+        "trap 'echo reload-$0 >\"$1\"' HUP; trap 'echo stop-$0 >\"$1\"; exit 0' TERM\n"
+        "exec 3<>\"$1.never\"; echo start-$0 >\"$1\"; while true; do read -r line <&3; done";
+    auto node = shell("node", code);
+    node.takes_hangup = true;
+    auto miner = shell("miner", code);
+    const auto supervisor = launch(options({miner, node}));
+    const std::vector<std::string> started{next_event(), next_event()};
+    EXPECT_THAT(started, testing::UnorderedElementsAre("start-node", "start-miner"));
+    ::kill(supervisor, SIGHUP);
+    EXPECT_EQ(next_event(), "reload-node");
+    ::kill(supervisor, SIGTERM);
+    EXPECT_EQ(next_event(), "stop-node");
+    EXPECT_EQ(next_event(), "stop-miner");
+    EXPECT_EQ(end_of(supervisor), 0);
+}
+
+// Breaks if a chatty child fills the disk, or its last lines are lost when the log is emptied.
+TEST_F(Processes, a_log_that_grew_too_large_moves_its_content_aside) {
+    std::ofstream(path("log")) << "a line\n";
+    bound_log(path("log"), 100);
+    EXPECT_EQ(fs::file_size(path("log")), 7U);
+    bound_log(path("log"), 3);
+    EXPECT_EQ(fs::file_size(path("log")), 0U);
+    EXPECT_EQ(last_lines(path("log.1")), "  a line");
 }
 
 // Breaks if a second supervisor takes over the children of the first.
