@@ -181,7 +181,7 @@ Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::stri
                      "\"" + std::string(kind) + "\" moves money or stake, or binds a miner.",
                      "Sign it with the wallet that owns the account."};
     }
-    storage::StateView overlay(view_);
+    storage::StateView overlay(static_cast<const storage::StateReader&>(view_));
     if (nonce) {
         const Status taken = rules_.take_nonce()(overlay, context.principal, *nonce);
         if (!taken.ok()) return taken.error();
