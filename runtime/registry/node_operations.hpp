@@ -146,9 +146,10 @@ inline constexpr std::array chain_genesis{
     Parameter{.name = "output_file", .help = "Write the document to this new file.", .cli_only = true}};
 
 inline constexpr std::array up{
-    Parameter{.name = "foreground", .kind = ValueKind::boolean, .help = "Stay in this terminal.", .cli_only = true},
     Parameter{.name = "no_miner", .kind = ValueKind::boolean, .help = "Start no miner process.", .cli_only = true},
     Parameter{.name = "model", .help = "Model file or name that the miner serves.", .flags = "-m", .cli_only = true}};
+inline constexpr std::array down{
+    Parameter{.name = "force", .kind = ValueKind::boolean, .help = "Kill what has not ended in time.", .flags = "-f", .cli_only = true}};
 inline constexpr std::array wait{
     Parameter{.name = "what", .kind = ValueKind::choice, .help = "What to wait for.", .default_text = "node", .choices = "node|job|height", .positional = true, .cli_only = true},
     Parameter{.name = "id", .help = "The job, or the height.", .flags = "--job-id,--height", .positional = true, .cli_only = true, .bytes_max = limits::id_bytes_max},
@@ -211,7 +212,9 @@ inline constexpr std::array operations{
     Operation{.name = "node.up", .kind = OperationKind::client, .summary = "Start a local development node and a miner in the background.",
               .role = Role::anyone, .cli = "up", .parameters = rows::up, .examples = "aitbc up\naitbc up --no-miner"},
     Operation{.name = "node.down", .kind = OperationKind::client, .summary = "Stop the local node and its miner.",
-              .role = Role::anyone, .cli = "down", .examples = "aitbc down"},
+              .role = Role::anyone, .cli = "down", .parameters = rows::down, .examples = "aitbc down"},
+    Operation{.name = "miner.stop", .kind = OperationKind::client, .summary = "Stop the miner process that miner start made.",
+              .role = Role::member, .cli = "miner stop", .parameters = rows::down, .examples = "aitbc miner stop"},
     Operation{.name = "node.wait", .kind = OperationKind::client, .summary = "Wait until the node is ready, a job has ended, or a height is there.",
               .role = Role::anyone, .cli = "wait", .parameters = rows::wait,
               .examples = "aitbc wait --timeout 30\naitbc wait job @last --timeout 2m\naitbc wait height 100"},

@@ -1,0 +1,91 @@
+#include "runtime/cli/receipts.hpp"
+
+#include <filesystem>
+
+#include "actors/consensus/receipt.hpp"
+#include "net/http_target.hpp"
+#include "runtime/cli/commands.hpp"
+#include "runtime/registry/registry.hpp"
+
+namespace ait::cli {
+namespace {
+
+constexpr std::size_t genesis_bytes_max = 4U * 1024 * 1024;
+
+const TransactionForm* form_of(std::string_view kind) {
+    for (const auto* operation : registry::all_operations()) {
+        if (operation->transaction.kind == kind) return &operation->transaction;
+    }
+    return nullptr;
+}
+
+Json first_of(const Json& facts, std::initializer_list<std::string_view> names) {
+    for (const auto name : names) {
+        if (const Json* found = find_path(facts, name)) return *found;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+Result<Json> verify_receipt_text(std::string_view receipt, const consensus::Genesis& genesis) {
+    return consensus::verify_receipt(receipt, genesis, &form_of);
+}
+
+Result<TrustedGenesis> trusted_genesis(Session& session) {
+    auto config = session.configuration();
+    if (!config.ok()) return config.error();
+    const std::string& file = config.value()->values.node.genesis_file;
+    std::error_code failure;
+    // A genesis file on this machine speaks for the local node's chain; one of another node does not.
+    const bool local = session.options.node.empty() && !file.empty() && std::filesystem::exists(file, failure);
+    Result<std::string> text = std::string();
+    if (local) {
+        text = read_file(file, genesis_bytes_max);
+    } else {
+        auto served = call_node(session, "chain.genesis", Json::object());
+        if (!served.ok()) return served.error();
+        text = dump_json(served.value());
+    }
+    if (!text.ok()) return text.error();
+    auto genesis = consensus::parse_genesis(text.value());
+    if (!genesis.ok()) return genesis.error();
+    return TrustedGenesis{std::move(genesis).value(), local ? file : "node"};
+}
+
+Result<std::string> fetch_receipt(Session& session, const std::string& job_id) {
+    auto node = session.node();
+    if (!node.ok()) return node.error();
+    auto call = session.call_options(false);
+    if (!call.ok()) return call.error();
+    return node.value()->get_bytes("/api/v1/jobs/" + net::percent_encode(job_id) + "/receipt", call.value());
+}
+
+Json proof_of(Session& session, const std::string& job_id) {
+    Json proof{{"verified", false}};
+    const auto failed = [&proof](const Error& error) {
+        proof["problem"] = error.what + (error.why.empty() ? "" : " " + error.why);
+        proof["problem_code"] = std::string(error_code_row(error.code).name);
+        return proof;
+    };
+    auto receipt = fetch_receipt(session, job_id);
+    if (!receipt.ok()) return failed(receipt.error());
+    auto trusted = trusted_genesis(session);
+    if (!trusted.ok()) return failed(trusted.error());
+    auto facts = verify_receipt_text(receipt.value(), trusted.value().genesis);
+    if (!facts.ok()) return failed(facts.error());
+    const std::string about = first_of(facts.value(), {"job_id"}).is_string() ? first_of(facts.value(), {"job_id"}).get<std::string>() : "";
+    if (about != job_id) {
+        return failed({ErrorCode::check_failed, "The receipt is about another job.", "It says \"" + about.substr(0, 64) + "\".", ""});
+    }
+    proof["verified"] = true;
+    proof["receipt_id"] = first_of(facts.value(), {"receipt_id"});
+    proof["miner_key"] = first_of(facts.value(), {"miner_key"});
+    proof["block_height"] = first_of(facts.value(), {"block_height", "height"});
+    proof["tx_hash"] = first_of(facts.value(), {"transaction_hash", "tx_hash"});
+    proof["output_hash"] = first_of(facts.value(), {"output_hash", "result"});
+    proof["genesis"] = trusted.value().source;
+    return proof;
+}
+
+}  // namespace ait::cli

@@ -1,0 +1,27 @@
+#pragma once
+
+// Receipts on the client's side: fetched as served, verified here, never believed.
+
+#include "actors/consensus/genesis.hpp"
+#include "runtime/cli/session.hpp"
+
+namespace ait::cli {
+
+/// Facts of a receipt that holds against this genesis. Errors: those of consensus::verify_receipt.
+Result<Json> verify_receipt_text(std::string_view receipt, const consensus::Genesis& genesis);
+
+/// The genesis that this machine trusts: the configured file, else what the node serves, which is
+/// said. Errors: those of file and node.
+struct TrustedGenesis {
+    consensus::Genesis genesis{};
+    std::string source{};  ///< file name, or "node"
+};
+Result<TrustedGenesis> trusted_genesis(Session& session);
+
+/// The bytes of a job's receipt exactly as the node serves them.
+Result<std::string> fetch_receipt(Session& session, const std::string& job_id);
+
+/// {receipt_id, verified, miner_key, block_height, tx_hash, genesis, problem?} for a job's result.
+Json proof_of(Session& session, const std::string& job_id);
+
+}  // namespace ait::cli
