@@ -5,6 +5,7 @@
 
 #include "actors/consensus/genesis.hpp"
 #include "actors/coordinator/job.hpp"
+#include "actors/coordinator/messages.hpp"
 
 namespace ait::coordinator {
 

@@ -4,6 +4,7 @@
 // read, never stored.
 
 #include "actors/coordinator/job.hpp"
+#include "actors/coordinator/messages.hpp"
 
 namespace ait::coordinator {
 
