@@ -114,6 +114,10 @@ class Loader {
             return;
         }
         auto checked = value_from_toml(*row, entry, home_);
+        if (!checked.ok() && row->type == KeyType::secret_table) {
+            complain_at_key(file, entry, std::move(checked.complaint), "", 1);
+            return;
+        }
         if (!checked.ok()) {
             complain_at(file, entry.value_place, std::move(checked.complaint));
             return;
@@ -194,7 +198,7 @@ class Loader {
             if (!draft.value) {
                 auto checked = value_from_text(row, expanded_default(row), home_);
                 if (!checked.ok()) {
-                    complain("default", checked.complaint, "set " + std::string(row.name));
+                    complain("default", checked.complaint + " Set it to another value.");
                     continue;
                 }
                 draft = {.value = std::move(checked.value), .origin = "default"};
@@ -211,17 +215,17 @@ class Loader {
         const bool loopback = gateway.tcp_host == "127.0.0.1" || gateway.tcp_host == "::1" ||
                               gateway.tcp_host == "localhost";
         if (gateway.tcp_enabled && !loopback && !gateway.unsafe_public_bind) {
-            const auto& origin = draft_of(*find_key("gateway.tcp_host")).origin;
-            complain(origin,
-                     "gateway.tcp_host = \"" + gateway.tcp_host +
-                         "\" can be reached from other machines, and the traffic is not encrypted",
-                     "127.0.0.1, or set gateway.unsafe_public_bind = true behind a TLS proxy");
+            complain(
+                draft_of(*find_key("gateway.tcp_host")).origin,
+                "gateway.tcp_host = \"" + gateway.tcp_host +
+                    "\" can be reached from other machines, unencrypted; use 127.0.0.1, or set "
+                    "gateway.unsafe_public_bind = true behind a TLS proxy");
         }
         if (gateway.tcp_port != 0 &&
             gateway.tcp_port == report_.config.values.miner.inference_port) {
-            complain(draft_of(*find_key("miner.inference_port")).origin,
-                     "gateway.tcp_port and miner.inference_port are the same port",
-                     "two different ports");
+            complain(
+                draft_of(*find_key("miner.inference_port")).origin,
+                "gateway.tcp_port and miner.inference_port are the same port; give each its own");
         }
     }
 

@@ -141,6 +141,10 @@ Checked value_from_text(const KeyRow& row, std::string_view text, std::string_vi
 }
 
 Checked value_from_toml(const KeyRow& row, const TomlEntry& entry, std::string_view home) {
+    if (row.type == KeyType::secret_table) {
+        // The value may be the secret itself by mistake, so it is not repeated.
+        return {.complaint = std::string(row.name) + " must be " + expectation(row) + "."};
+    }
     if (const auto* other = std::get_if<OtherValue>(&entry.value))
         return complaint_about(row, other->type_name);
     if (const auto* boolean = std::get_if<bool>(&entry.value)) {
