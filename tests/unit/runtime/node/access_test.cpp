@@ -1,0 +1,74 @@
+#include "runtime/node/access.hpp"
+
+#include <gtest/gtest.h>
+
+#include "runtime/base/crypto/bech32m.hpp"
+#include "runtime/node/event_streams.hpp"
+
+namespace ait::node {
+namespace {
+
+struct Door {
+    Door() { access.add_token("the-owners-token", Role::admin); }
+    static net::HttpRequest over_socket(std::uint32_t uid) {
+        net::HttpRequest request;
+        request.local_socket = true;
+        request.peer_uid = uid;
+        return request;
+    }
+    static net::HttpRequest over_tcp(const std::string& authorization) {
+        net::HttpRequest request;
+        request.peer_address = "127.0.0.1";
+        if (!authorization.empty()) request.headers.push_back({"authorization", authorization});
+        return request;
+    }
+    ManualClock clock{};
+    miner::Sessions sessions{clock, system_random()};
+    Access access{1'000, sessions};
+};
+
+TEST(Access, the_owner_of_the_socket_and_root_are_administrators_and_others_are_kept_out) {
+    const Door door;
+    EXPECT_EQ(door.access.identify(Door::over_socket(1'000)).value().role, Role::admin);
+    EXPECT_EQ(door.access.identify(Door::over_socket(0)).value().role, Role::admin);
+    EXPECT_EQ(door.access.identify(Door::over_socket(1'001)).error().code, ErrorCode::forbidden);
+}
+
+TEST(Access, over_tcp_a_token_decides_and_none_is_nobody) {
+    const Door door;
+    EXPECT_EQ(door.access.identify(Door::over_tcp("")).value().role, Role::anyone);
+    EXPECT_EQ(door.access.identify(Door::over_tcp("Bearer the-owners-token")).value().role, Role::admin);
+    for (const char* forged : {"Bearer the-owners-toke", "Bearer ", "the-owners-token", "Basic the-owners-token"}) {
+        EXPECT_EQ(door.access.identify(Door::over_tcp(forged)).error().code, ErrorCode::unauthenticated) << forged;
+    }
+}
+
+TEST(Access, a_role_that_is_too_low_is_told_what_it_lacks) {
+    const Principal nobody{};
+    EXPECT_TRUE(check_role(nobody, Role::anyone, false).ok());
+    EXPECT_EQ(check_role(nobody, Role::viewer, false).error().code, ErrorCode::unauthenticated);
+    const Principal viewer{.role = Role::viewer, .account = {}, .name = {}};
+    EXPECT_EQ(check_role(viewer, Role::member, false).error().code, ErrorCode::forbidden);
+    EXPECT_TRUE(check_role(viewer, Role::viewer, false).ok());
+}
+
+TEST(Access, the_account_of_a_request_is_the_one_it_names_and_a_wrong_one_is_refused) {
+    const Door door;
+    Address address;
+    address.bytes[0] = 7;
+    net::HttpRequest request = Door::over_socket(1'000);
+    request.headers.push_back({"aitbc-account", crypto::to_text(address)});
+    EXPECT_EQ(door.access.identify(request).value().account, address);
+    request.headers.back().value = "ait1nonsense";
+    EXPECT_FALSE(door.access.identify(request).ok());
+}
+
+TEST(EventId, only_height_dot_index_is_read) {
+    EXPECT_EQ(parse_event_id("42.3").value(), (std::pair<std::uint64_t, std::uint32_t>{42, 3}));
+    for (const char* bad : {"", "42", "42.", ".3", "a.b", "42.3x", "-1.2", "99999999999999999999.1"}) {
+        EXPECT_FALSE(parse_event_id(bad).ok()) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace ait::node

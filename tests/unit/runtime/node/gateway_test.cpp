@@ -1,0 +1,153 @@
+// The gateway without sockets: exchanges are made by hand, the node behind it is a fake.
+
+#include "runtime/node/gateway.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "../../actors/shells/fake_node.hpp"
+#include "actors/coordinator/operations.hpp"
+#include "actors/ledger/operations.hpp"
+
+namespace ait::node {
+namespace {
+
+class FakeExchange final : public net::HttpExchange {
+  public:
+    explicit FakeExchange(net::HttpRequest request) : request_(std::move(request)) {}
+    [[nodiscard]] const net::HttpRequest& request() const noexcept override { return request_; }
+    void respond(net::HttpResponse response) override { answered_.set_value(std::move(response)); }
+    bool begin_stream(int, std::vector<net::HttpHeader>, std::string) override { return false; }
+    bool write(std::string) override { return false; }
+    void end() override {}
+    [[nodiscard]] bool is_closed() const override { return false; }
+    void on_close(std::function<void()>) override {}
+    std::future<net::HttpResponse> answer() { return answered_.get_future(); }
+
+  private:
+    net::HttpRequest request_;
+    std::promise<net::HttpResponse> answered_{};
+};
+
+struct Door {
+    Door() {
+        for (const auto part : {ledger::bindings(), coordinator::bindings()}) {
+            bindings.insert(bindings.end(), part.begin(), part.end());
+        }
+        gateway.emplace(Gateway::Parts{.services = node, .access = access, .bindings = bindings, .in_flight_max = 4, .threads = 1});
+    }
+    static net::HttpRequest request(std::string method, std::string path, std::string body = "") {
+        net::HttpRequest made;
+        made.method = std::move(method);
+        made.path = std::move(path);
+        made.body = std::move(body);
+        made.local_socket = true;
+        made.peer_uid = 1'000;
+        made.headers.push_back({"aitbc-account", crypto::to_text(person(1).address)});
+        return made;
+    }
+    std::future<net::HttpResponse> send(net::HttpRequest made) {
+        auto exchange = std::make_shared<FakeExchange>(std::move(made));
+        auto answer = exchange->answer();
+        gateway->handle(exchange);
+        return answer;
+    }
+    net::HttpResponse ask(net::HttpRequest made) { return send(std::move(made)).get(); }
+    static std::string code(const net::HttpResponse& response) {
+        return parse_json(response.body).value()["error"]["code"].get<std::string>();
+    }
+
+    FakeNode node{};
+    Access access{1'000, node.sessions()};
+    std::vector<Binding> bindings{};
+    std::optional<Gateway> gateway{};
+};
+
+TEST(Gateway, an_unknown_route_is_404_and_a_wrong_verb_405_with_those_that_are_allowed) {
+    Door door;
+    const auto unknown = door.ask(Door::request("GET", "/api/v1/nothing"));
+    EXPECT_EQ(unknown.status, 404);
+    EXPECT_EQ(Door::code(unknown), "not_found");
+    const auto wrong = door.ask(Door::request("DELETE", "/api/v1/jobs"));
+    EXPECT_EQ(wrong.status, 405);
+    ASSERT_NE(wrong.find_header("allow"), nullptr);
+    EXPECT_NE(wrong.find_header("allow")->find("POST"), std::string::npos);
+    EXPECT_EQ(door.ask(Door::request("OPTIONS", "/api/v1/anything")).status, 204);
+}
+
+TEST(Gateway, malformed_or_unknown_input_is_refused_before_any_handler_sees_it) {
+    Door door;
+    EXPECT_EQ(door.ask(Door::request("POST", "/api/v1/jobs", "{not json")).status, 400);
+    EXPECT_EQ(door.ask(Door::request("POST", "/api/v1/jobs", "[1]")).status, 400);
+    const auto unknown = door.ask(Door::request("POST", "/api/v1/jobs", R"({"modell":"x"})"));
+    EXPECT_EQ(unknown.status, 422);
+    EXPECT_NE(unknown.body.find("modell"), std::string::npos);
+    EXPECT_EQ(door.node.proposals_waiting(), 0U);
+}
+
+TEST(Gateway, a_command_is_answered_when_its_block_is_made_and_not_before) {
+    Door door;
+    auto answer = door.send(Door::request("POST", "/api/v1/jobs", R"({"type":"inference","model":"tiny","data":{"prompt":"hi"}})"));
+    ASSERT_EQ(door.node.proposals_waiting(), 1U);
+    EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+    door.node.make_block();
+    const auto response = answer.get();
+    EXPECT_EQ(response.status, 200);
+    const Json body = parse_json(response.body).value();
+    EXPECT_EQ(body["status"], "pending");
+    EXPECT_TRUE(body.contains("transaction_hash"));
+    ASSERT_NE(response.find_header("x-request-id"), nullptr);
+}
+
+TEST(Gateway, more_requests_than_credits_are_turned_away_with_a_time_to_come_back) {
+    Door door;
+    std::vector<std::future<net::HttpResponse>> waiting;
+    for (int i = 0; i < 4; ++i) {
+        waiting.push_back(door.send(Door::request("POST", "/api/v1/jobs", R"({"model":"tiny","data":{"prompt":"hi"}})")));
+    }
+    const auto refused = door.ask(Door::request("GET", "/api/v1/jobs"));
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(Door::code(refused), "overloaded");
+    ASSERT_NE(refused.find_header("retry-after"), nullptr);
+    door.node.make_block();
+    for (auto& answer : waiting) EXPECT_EQ(answer.get().status, 200);
+    EXPECT_EQ(door.ask(Door::request("GET", "/api/v1/jobs")).status, 200) << "credits come back";
+}
+
+TEST(Gateway, what_moves_money_is_not_done_without_the_accounts_signature) {
+    Door door;
+    const auto bare = door.ask(Door::request("POST", "/api/v1/transfers", R"({"to":"ait1x","amount":"1"})"));
+    EXPECT_EQ(bare.status, 422);
+    EXPECT_NE(bare.body.find("signed"), std::string::npos);
+    EXPECT_EQ(door.node.proposals_waiting(), 0U);
+}
+
+TEST(Gateway, a_stranger_on_tcp_reads_nothing_that_needs_a_role) {
+    Door door;
+    net::HttpRequest request = Door::request("GET", "/api/v1/jobs");
+    request.local_socket = false;
+    EXPECT_EQ(door.ask(request).status, 401);
+}
+
+TEST(Gateway, a_request_id_of_the_caller_comes_back_and_a_hostile_one_is_replaced) {
+    Door door;
+    net::HttpRequest good = Door::request("GET", "/api/v1/jobs");
+    good.headers.push_back({"x-request-id", "my-id_1"});
+    EXPECT_EQ(*door.ask(good).find_header("x-request-id"), "my-id_1");
+    net::HttpRequest bad = Door::request("GET", "/api/v1/jobs");
+    bad.headers.push_back({"x-request-id", "a\r\nset-cookie: x"});
+    EXPECT_EQ(door.ask(bad).find_header("x-request-id")->find('\n'), std::string::npos);
+}
+
+TEST(Gateway, asking_for_a_height_that_is_not_there_yet_says_so) {
+    Door door;
+    net::HttpRequest request = Door::request("GET", "/api/v1/jobs");
+    request.query.emplace_back("min_height", "1000000");
+    const auto response = door.ask(request);
+    EXPECT_EQ(response.status, 503);
+    EXPECT_EQ(Door::code(response), "unavailable");
+}
+
+}  // namespace
+}  // namespace ait::node
