@@ -4,7 +4,9 @@
 add_library(ait_warnings INTERFACE)
 add_library(ait::warnings ALIAS ait_warnings)
 target_compile_options(ait_warnings INTERFACE
-    -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror)
+    -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror
+    # clang blames us for what libstdc++ 12 itself calls inside stable_sort.
+    $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 target_compile_definitions(ait_warnings INTERFACE
     SPDLOG_FMT_EXTERNAL MSGPACK_NO_BOOST BOOST_ASIO_NO_DEPRECATED)
 if(AIT_SANITIZE)
@@ -33,6 +35,10 @@ function(ait_library room)
     add_library(ait::${room} ALIAS ait_${room})
     target_include_directories(ait_${room} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(ait_${room} PUBLIC ${ARG_PUBLIC} PRIVATE ait::warnings ${ARG_PRIVATE})
+    # A fuzzer only learns from code that reports its edges, and that is the libraries'.
+    if(AIT_BUILD_FUZZERS)
+        target_compile_options(ait_${room} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
 endfunction()
 
 # ait_program(<name> SOURCES ... LINK ...): a binary in bin/.
