@@ -123,7 +123,7 @@ Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& 
         if (!section.ok()) return section.error();
         const std::string job = section.value()["body"].value("job_id", std::string());
         if (job.empty()) return refuse("A proof is about no job.");
-        if (!sections.empty() && job != sections[0]["body"]["job_id"]) return refuse("The proofs are about several jobs.");
+        if (!sections.empty() && sections[0]["body"]["job_id"] != Json(job)) return refuse("The proofs are about several jobs.");
         id.update(proven.value().transaction.hash.view());
         sections.push_back(std::move(section).value());
     }
