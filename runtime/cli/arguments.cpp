@@ -75,7 +75,8 @@ class CommandFinder {
             }
             auto words = invocation.words;
             words.push_back(argument);
-            const bool extends = registry::is_command_group(words) || registry::find_command(words).words == words.size();
+            const bool extends = registry::is_command_group(words) ||
+                                 registry::find_command(words).words == words.size();
             if (!extends && maybe_value_) {
                 maybe_value_ = false;
                 continue;
@@ -119,7 +120,8 @@ class CommandFinder {
 
 class ValueReader {
   public:
-    ValueReader(std::span<const std::string> arguments, const CommandFinder& words, Invocation& invocation)
+    ValueReader(std::span<const std::string> arguments, const CommandFinder& words,
+                Invocation& invocation)
         : arguments_(arguments), words_(words), invocation_(invocation) {}
 
     Status read() {
@@ -143,7 +145,8 @@ class ValueReader {
         const Flag flag = cut_flag(argument);
         const Operation* operation = invocation_.operation;
         if (operation != nullptr) {
-            if (const auto* parameter = find_parameter(*operation, flag.name)) return read_parameter(*parameter, flag);
+            if (const auto* parameter = find_parameter(*operation, flag.name))
+                return read_parameter(*parameter, flag);
         }
         if (const auto* global = find_global_flag(flag.name)) return read_global(*global, flag);
         if (operation != nullptr && flag.name.starts_with("--no-")) {
@@ -161,10 +164,14 @@ class ValueReader {
     Status read_short_cluster(const std::string& argument) {
         const std::string first = argument.substr(0, 2);
         const std::string rest = argument.substr(2);
-        const auto* parameter = invocation_.operation == nullptr ? nullptr : find_parameter(*invocation_.operation, first);
-        if (parameter != nullptr && parameter->kind != ValueKind::boolean) return read_parameter(*parameter, {first, rest});
+        const auto* parameter = invocation_.operation == nullptr
+                                    ? nullptr
+                                    : find_parameter(*invocation_.operation, first);
+        if (parameter != nullptr && parameter->kind != ValueKind::boolean)
+            return read_parameter(*parameter, {first, rest});
         const auto* global = find_global_flag(first);
-        if (parameter == nullptr && global != nullptr && global->arity == Arity::value) return read_global(*global, {first, rest});
+        if (parameter == nullptr && global != nullptr && global->arity == Arity::value)
+            return read_global(*global, {first, rest});
         for (const char letter : argument.substr(1)) {
             const std::string one{'-', letter};
             const auto* each = find_global_flag(one);
@@ -180,9 +187,13 @@ class ValueReader {
         const bool there = index_ + 1 < arguments_.size() && !words_.is_word(index_ + 1) &&
                            !looks_like_flag(arguments_[index_ + 1]);
         if (!there) {
-            const std::string next = index_ + 1 < arguments_.size() ? "\"" + arguments_[index_ + 1].substr(0, 64) + "\" follows it." : "It is the last on the line.";
+            const std::string next =
+                index_ + 1 < arguments_.size()
+                    ? "\"" + arguments_[index_ + 1].substr(0, 64) + "\" follows it."
+                    : "It is the last on the line.";
             return Error{ErrorCode::usage, "`" + flag.name + "` needs a value.", next,
-                         "Write `" + flag.name + " VALUE`; a value that begins with a dash as `" + flag.name + "=-VALUE`."};
+                         "Write `" + flag.name + " VALUE`; a value that begins with a dash as `" +
+                             flag.name + "=-VALUE`."};
         }
         return arguments_[++index_];
     }
@@ -196,7 +207,8 @@ class ValueReader {
         if (!text.ok()) return text.error();
         if (!parameter.repeated && invocation_.find(parameter.name) != nullptr) {
             return Error{ErrorCode::usage, "`" + flag.name + "` is given twice.",
-                         std::string(parameter.name) + " takes one value.", "Leave one of them out."};
+                         std::string(parameter.name) + " takes one value.",
+                         "Leave one of them out."};
         }
         invocation_.values.push_back({&parameter, std::move(text).value()});
         return {};
@@ -204,9 +216,11 @@ class ValueReader {
 
     Status read_global(const GlobalFlag& global, const Flag& flag) {
         if (global.arity == Arity::none && flag.value) {
-            return Error{ErrorCode::usage, "`" + flag.name + "` takes no value.", "", "Write it alone."};
+            return Error{ErrorCode::usage, "`" + flag.name + "` takes no value.", "",
+                         "Write it alone."};
         }
-        if (global.arity != Arity::value) return global.apply(invocation_.options, flag.value.value_or(""));
+        if (global.arity != Arity::value)
+            return global.apply(invocation_.options, flag.value.value_or(""));
         auto text = text_of(flag);
         if (!text.ok()) return text.error();
         return global.apply(invocation_.options, text.value());
@@ -219,7 +233,8 @@ class ValueReader {
         for (const auto& word : invocation_.words) command += " " + word;
         std::string hint = registry::did_you_mean(name, known);
         if (!hint.empty()) hint += " ";
-        return Error{ErrorCode::usage, "`" + command + "` has no flag `" + name.substr(0, 64) + "`.", "",
+        return Error{ErrorCode::usage,
+                     "`" + command + "` has no flag `" + name.substr(0, 64) + "`.", "",
                      hint + "`" + command + " --help` lists them."};
     }
 
@@ -236,9 +251,12 @@ class ValueReader {
         if (used == positional_.size()) return {};
         std::string command = "aitbc";
         for (const auto& word : invocation_.words) command += " " + word;
-        const auto hint = registry::did_you_mean(positional_[used], registry::next_words(invocation_.words));
-        return Error{ErrorCode::usage, "\"" + positional_[used].substr(0, 64) + "\" is too much on the line.",
-                     "`" + command + "` takes no more values.", hint.empty() ? "`" + command + " --help` shows how it is called." : hint};
+        const auto hint =
+            registry::did_you_mean(positional_[used], registry::next_words(invocation_.words));
+        return Error{ErrorCode::usage,
+                     "\"" + positional_[used].substr(0, 64) + "\" is too much on the line.",
+                     "`" + command + "` takes no more values.",
+                     hint.empty() ? "`" + command + " --help` shows how it is called." : hint};
     }
 
     std::span<const std::string> arguments_;
@@ -265,7 +283,8 @@ std::vector<std::string> flags_of(const Operation& operation) {
     }
     for (const auto& global : global_flags()) {
         for (const auto flag : registry::split(global.spellings, ',')) {
-            if (std::find(flags.begin(), flags.end(), flag) == flags.end()) flags.emplace_back(flag);
+            if (std::find(flags.begin(), flags.end(), flag) == flags.end())
+                flags.emplace_back(flag);
         }
     }
     return flags;
@@ -274,7 +293,8 @@ std::vector<std::string> flags_of(const Operation& operation) {
 Result<Invocation> parse_arguments(std::span<const std::string> arguments) {
     if (arguments.size() > arguments_max) {
         return Error{ErrorCode::usage, "The command line is too long.",
-                     "At most " + std::to_string(arguments_max) + " arguments are read.", "Use a file."};
+                     "At most " + std::to_string(arguments_max) + " arguments are read.",
+                     "Use a file."};
     }
     Invocation invocation;
     CommandFinder finder(arguments);
@@ -283,7 +303,8 @@ Result<Invocation> parse_arguments(std::span<const std::string> arguments) {
     const auto read = ValueReader(arguments, finder, invocation).read();
     if (read.ok()) return invocation;
     other.operation = singular_of(invocation.operation);
-    const bool fits = other.operation != nullptr && ValueReader(arguments, finder, other).read().ok();
+    const bool fits =
+        other.operation != nullptr && ValueReader(arguments, finder, other).read().ok();
     if (fits) return other;
     return read.error();
 }

@@ -40,7 +40,7 @@ std::string next_of(const Operation& operation, const Json& answer) {
 }  // namespace
 
 Command find_own_command(std::string_view operation) {
-    const std::array groups{wallet_commands(), job_commands(), miner_commands(),
+    const std::array groups{wallet_commands(),    job_commands(),  miner_commands(),
                             inference_commands(), node_commands(), offline_commands()};
     for (const auto group : groups) {
         for (const auto& row : group) {
@@ -51,7 +51,8 @@ Command find_own_command(std::string_view operation) {
 }
 
 Result<Json> call_node(Session& session, const Operation& operation, const Json& input) {
-    if (operation.transaction.account_signed) return send_signed(session, {.operation = &operation, .fields = input});
+    if (operation.transaction.account_signed)
+        return send_signed(session, {.operation = &operation, .fields = input});
     auto node = session.node();
     if (!node.ok()) return node.error();
     auto call = session.call_options(operation.kind == OperationKind::command);
@@ -79,7 +80,8 @@ Result<Answer> run_command(Session& session, const Request& request) {
     if (reads && session.options.watch) return watch(session, request);
     auto value = call_node(session, *request.operation, request.input);
     if (!value.ok()) return value.error();
-    if (request.operation->kind == OperationKind::command && !session.options.dry_run) remember(session, value.value());
+    if (request.operation->kind == OperationKind::command && !session.options.dry_run)
+        remember(session, value.value());
     Answer answer;
     answer.next = next_of(*request.operation, value.value());
     answer.value = std::move(value).value();

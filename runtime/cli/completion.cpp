@@ -14,10 +14,11 @@ namespace {
 
 /// What the three scripts share: all of it words without spaces or quotes.
 struct Words {
-    std::map<std::string, std::set<std::string>> next{};     ///< "client" -> submit, status, ...
-    std::map<std::string, std::string> flags{};              ///< "client submit" -> "--type --model"
-    std::map<std::string, std::string> values{};             ///< "client list --status" -> "pending queued"
-    std::map<std::string, std::string> live{};               ///< "client status" -> command that lists
+    std::map<std::string, std::set<std::string>> next{};  ///< "client" -> submit, status, ...
+    std::map<std::string, std::string> flags{};           ///< "client submit" -> "--type --model"
+    std::map<std::string, std::string> values{};  ///< "client list --status" -> "pending queued"
+    std::map<std::string, std::string>
+        live{};  ///< what may stand without a flag; "@" begins a command that lists
 };
 
 std::string live_command(std::string_view parameter) {
@@ -31,14 +32,16 @@ void add_parameters(const Operation& operation, const std::string& command, Word
         std::string choices(parameter.choices);
         for (auto& c : choices) c = c == '|' ? ' ' : c;
         if (!choices.empty()) words.values[command + " " + registry::flag_of(parameter)] = choices;
-        if (!choices.empty() && parameter.positional) words.live.try_emplace(command, "");
+        if (!choices.empty() && parameter.positional) words.live.try_emplace(command, choices);
         const std::string live = live_command(parameter.name);
         if (live.empty()) continue;
         words.values.try_emplace(command + " " + registry::flag_of(parameter), "@" + live);
-        if (parameter.positional) words.live[command] = live;
+        if (parameter.positional) words.live[command] = "@" + live;
     }
-    const bool names_wallet = operation.name.starts_with("wallet.") && operation.name != "wallet.create" && operation.name != "wallet.import";
-    if (names_wallet && !operation.parameters.empty()) words.live[command] = "wallet list";
+    const bool names_wallet = operation.name.starts_with("wallet.") &&
+                              operation.name != "wallet.create" &&
+                              operation.name != "wallet.import";
+    if (names_wallet && !operation.parameters.empty()) words.live[command] = "@wallet list";
 }
 
 Words collect() {
@@ -125,17 +128,18 @@ _aitbc_words() {
   fi
   if [ -n "${_aitbc_values[* $previous]}" ]; then _aitbc_offer "${_aitbc_values[* $previous]}"; return; fi
   case $current in
-    -*) printf '%s\n' ${=_aitbc_flags[$command]} ; return ;;
+    -*) [ -n "$command" ] && printf '%s\n' ${=_aitbc_flags[$command]}; return ;;
   esac
   [ -n "${_aitbc_next[${command:--}]}" ] && printf '%s\n' ${=_aitbc_next[${command:--}]}
-  [ -n "${_aitbc_live[$command]}" ] && _aitbc_list "${_aitbc_live[$command]}"
+  [ -n "$command" ] && [ -n "${_aitbc_live[$command]}" ] && _aitbc_offer "${_aitbc_live[$command]}"
 }
 )sh";
 
 /// zsh splits a parameter into words only when told so by `=`; bash always does.
 std::string logic_for(bool zsh) {
     std::string text(logic);
-    for (std::size_t at = text.find("${="); !zsh && at != std::string::npos; at = text.find("${=")) text.erase(at + 2, 1);
+    for (std::size_t at = text.find("${="); !zsh && at != std::string::npos; at = text.find("${="))
+        text.erase(at + 2, 1);
     const std::string plain = "printf '%s\\n' $value", split = "printf '%s\\n' ${=value}";
     if (zsh) text.replace(text.find(plain), plain.size(), split);
     if (zsh) text.replace(text.find("aitbc $1 -o"), 11, "aitbc ${=1} -o");
@@ -143,8 +147,12 @@ std::string logic_for(bool zsh) {
 }
 
 std::string bash_script(const Words& words) {
-    std::string text = "# bash completion of aitbc; source it or put it into bash-completion's folder\n" + tables(words, false);
-    for (std::size_t at = text.find("typeset -gA"); at != std::string::npos; at = text.find("typeset -gA")) text.replace(at, 11, "declare -gA");
+    std::string text =
+        "# bash completion of aitbc; source it or put it into bash-completion's folder\n" +
+        tables(words, false);
+    for (std::size_t at = text.find("typeset -gA"); at != std::string::npos;
+         at = text.find("typeset -gA"))
+        text.replace(at, 11, "declare -gA");
     text += logic_for(false);
     return text + R"sh(
 _aitbc() {
@@ -169,33 +177,46 @@ compdef _aitbc aitbc aima
 
 std::string fish_quoted(std::string_view text) {
     std::string result = "'";
-    for (const char c : text) result += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    for (const char c : text)
+        result += c == '\'' || c == '\\' ? std::string("\\") + c : std::string(1, c);
     return result + "'";
 }
 
 std::string fish_script() {
-    std::string text = "# fish completion of aitbc\ncomplete -c aitbc -f\n"
-                       "function __aitbc_at\n  set -l words (commandline -opc)[2..-1]\n  set -l plain (string match -v -- '-*' $words)\n"
-                       "  test \"$plain\" = \"$argv\"; or string match -q -- \"$argv *\" \"$plain\"; and test -n \"$argv\"\nend\n"
-                       "function __aitbc_exactly\n  set -l plain (string match -v -- '-*' (commandline -opc)[2..-1])\n  test \"$plain\" = \"$argv\"\nend\n";
+    std::string text =
+        "# fish completion of aitbc\ncomplete -c aitbc -f\n"
+        "function __aitbc_at\n  set -l words (commandline -opc)[2..-1]\n  set -l plain (string "
+        "match -v -- '-*' $words)\n"
+        "  test \"$plain\" = \"$argv\"; or string match -q -- \"$argv *\" \"$plain\"; and test -n "
+        "\"$argv\"\nend\n"
+        "function __aitbc_exactly\n  set -l plain (string match -v -- '-*' (commandline "
+        "-opc)[2..-1])\n  test \"$plain\" = \"$argv\"\nend\n";
     std::set<std::string> offered;
     for (const auto* operation : commands_in_order()) {
         std::string at;
         const auto words = registry::split(operation->cli, ' ');
         for (std::size_t i = 0; i < words.size(); ++i) {
-            const std::string description = i + 1 == words.size() ? std::string(operation->summary) : "";
-            const std::string line = "complete -c aitbc -n " + fish_quoted("__aitbc_exactly " + at) + " -a " + fish_quoted(words[i]);
-            if (offered.insert(line).second) text += line + (description.empty() ? "" : " -d " + fish_quoted(description)) + "\n";
+            const std::string description =
+                i + 1 == words.size() ? std::string(operation->summary) : "";
+            const std::string line = "complete -c aitbc -n " +
+                                     fish_quoted("__aitbc_exactly " + at) + " -a " +
+                                     fish_quoted(words[i]);
+            if (offered.insert(line).second)
+                text +=
+                    line + (description.empty() ? "" : " -d " + fish_quoted(description)) + "\n";
             at += (at.empty() ? "" : " ") + std::string(words[i]);
         }
         for (const auto& parameter : operation->parameters) {
             const std::string flag = registry::flag_of(parameter).substr(2);
-            text += "complete -c aitbc -n " + fish_quoted("__aitbc_at " + at) + " -l " + flag + (parameter.kind == ValueKind::boolean ? "" : " -x");
+            text += "complete -c aitbc -n " + fish_quoted("__aitbc_at " + at) + " -l " + flag +
+                    (parameter.kind == ValueKind::boolean ? "" : " -x");
             std::string choices(parameter.choices);
             for (auto& c : choices) c = c == '|' ? ' ' : c;
             const std::string live = live_command(parameter.name);
             if (!choices.empty()) text += " -a " + fish_quoted(choices);
-            if (!live.empty()) text += " -a " + fish_quoted("(timeout 0.2 aitbc " + live + " -o name --quiet --no-input 2>/dev/null)");
+            if (!live.empty())
+                text += " -a " + fish_quoted("(timeout 0.2 aitbc " + live +
+                                             " -o name --quiet --no-input 2>/dev/null)");
             text += " -d " + fish_quoted(parameter.help) + "\n";
         }
     }

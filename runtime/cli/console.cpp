@@ -18,7 +18,9 @@
 namespace ait::cli {
 namespace {
 
-std::string reason_of(int number) { return std::generic_category().message(number) + "."; }
+std::string reason_of(int number) {
+    return std::generic_category().message(number) + ".";
+}
 
 void write_all(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
@@ -37,7 +39,8 @@ Result<std::string> read_all(int descriptor, std::size_t bytes_max, const std::s
         const ssize_t count = ::read(descriptor, piece.data(), piece.size());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) {
-            return Error{ErrorCode::unavailable, "\"" + name + "\" cannot be read.", reason_of(errno), ""};
+            return Error{ErrorCode::unavailable, "\"" + name + "\" cannot be read.",
+                         reason_of(errno), ""};
         }
         if (count == 0) return bytes;
         bytes.append(piece, 0, static_cast<std::size_t>(count));
@@ -53,10 +56,12 @@ Result<std::string> read_line(std::size_t bytes_max) {
     for (;;) {
         const ssize_t count = ::read(STDIN_FILENO, &c, 1);
         if (count < 0 && errno == EINTR) {
-            return Error{ErrorCode::cancelled, "The question was not answered.", "It was interrupted.", ""};
+            return Error{ErrorCode::cancelled, "The question was not answered.",
+                         "It was interrupted.", ""};
         }
         if (count <= 0 && line.empty()) {
-            return Error{ErrorCode::cancelled, "The question was not answered.", "The input ended.", ""};
+            return Error{ErrorCode::cancelled, "The question was not answered.", "The input ended.",
+                         ""};
         }
         if (count <= 0 || c == '\n') return line;
         if (line.size() == bytes_max) {
@@ -107,7 +112,7 @@ void watch_signals(std::stop_source& stop) {
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) return;  // then a signal ends the program at once
     signal_pipe = ends[1];
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = on_stop_signal;  // no SA_RESTART: a blocked read returns
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
@@ -184,25 +189,29 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
         const auto code = number == ENOENT   ? ErrorCode::not_found
                           : number == EACCES ? ErrorCode::forbidden
                                              : ErrorCode::unavailable;
-        return Error{code, "\"" + path + "\" cannot be read.", reason_of(number), "Check the file's name."};
+        return Error{code, "\"" + path + "\" cannot be read.", reason_of(number),
+                     "Check the file's name."};
     }
     auto bytes = read_all(descriptor, bytes_max, path);
     ::close(descriptor);
     return bytes;
 }
 
-Status write_file(const std::string& path, std::string_view bytes, unsigned mode, bool may_replace) {
+Status write_file(const std::string& path, std::string_view bytes, unsigned mode,
+                  bool may_replace) {
     const auto refused = [&](int number) {
         const auto code = number == EEXIST   ? ErrorCode::already_exists
                           : number == EACCES ? ErrorCode::forbidden
                           : number == ENOENT ? ErrorCode::not_found
                                              : ErrorCode::storage_failed;
-        return Error{code, "\"" + path + "\" cannot be written.", reason_of(number),
-                     number == EEXIST ? "Name a file that does not exist yet." : "Name another file."};
+        return Error{
+            code, "\"" + path + "\" cannot be written.", reason_of(number),
+            number == EEXIST ? "Name a file that does not exist yet." : "Name another file."};
     };
     // A replacement goes beside the old file first, so that there is never half a file.
     const std::string target = may_replace ? path + ".new" : path;
-    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (may_replace ? O_TRUNC : O_EXCL);
+    const int flags =
+        O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (may_replace ? O_TRUNC : O_EXCL);
     const int descriptor = ::open(target.c_str(), flags, static_cast<mode_t>(mode));
     if (descriptor < 0) return refused(errno);
     std::size_t done = 0;

@@ -31,10 +31,10 @@ struct Console {
     unsigned width = 80;
     const Clock* clock = nullptr;
     Random* random = nullptr;
-    std::stop_token stop{};      ///< Ctrl-C and termination
+    std::stop_token stop{};              ///< Ctrl-C and termination
     std::function<int()> stop_signal{};  ///< the signal behind `stop`; SIGINT where null
-    std::string program{};       ///< path of this binary
-    std::string vocabulary = "aitbc";  ///< the name that it was called by
+    std::string program{};               ///< path of this binary
+    std::string vocabulary = "aitbc";    ///< the name that it was called by
 };
 
 /// The process's own streams and terminal. Installs handlers for SIGINT and SIGTERM that request

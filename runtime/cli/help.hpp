@@ -23,8 +23,8 @@ std::string command_help(const Operation& operation);
 std::string main_manual(std::string_view version);
 std::string command_manual(const Operation& operation, std::string_view version);
 
-/// "client submit [--type TYPE] --model MODEL ...": one line.
-std::string synopsis(const Operation& operation);
+/// "aitbc client submit [--type TYPE] ...", in lines of at most so many columns.
+std::string synopsis(const Operation& operation, std::size_t width);
 
 /// Operations that are commands, in the order of help.
 std::vector<const Operation*> commands_in_order();

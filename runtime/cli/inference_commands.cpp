@@ -51,14 +51,17 @@ Result<Answer> infer(Session& session, const Request& request, const Json& input
     return answer;
 }
 
-Result<Answer> complete(Session& session, const Request& request) { return infer(session, request, request.input); }
+Result<Answer> complete(Session& session, const Request& request) {
+    return infer(session, request, request.input);
+}
 
 Result<Answer> chat(Session& session, const Request& request) {
     Json input = request.input;
     const std::string prompt = text_in(request.local, "prompt");
     const std::string system = text_in(request.local, "system");
     if (prompt.empty() == !input.contains("messages")) {
-        return Error{ErrorCode::usage, "`aitbc inference chat` needs a message.", "Give either --prompt or --messages.",
+        return Error{ErrorCode::usage, "`aitbc inference chat` needs a message.",
+                     "Give either --prompt or --messages.",
                      "aitbc inference chat --prompt \"Why is the sky blue?\""};
     }
     if (!prompt.empty()) {
@@ -87,10 +90,13 @@ Result<Answer> tokenize(Session& session, const Request& request) {
     auto texts = texts_of(request);
     if (!texts.ok()) return texts.error();
     if (!texts.value().is_array()) {
-        return Error{ErrorCode::invalid_argument, "The texts are not a JSON list.", "", "Write them like [\"one\", \"two\"]."};
+        return Error{ErrorCode::invalid_argument, "The texts are not a JSON list.", "",
+                     "Write them like [\"one\", \"two\"]."};
     }
     for (const auto& text : texts.value()) {
-        if (!text.is_string()) return Error{ErrorCode::invalid_argument, "The texts are not all strings.", "", "Write them like [\"one\", \"two\"]."};
+        if (!text.is_string())
+            return Error{ErrorCode::invalid_argument, "The texts are not all strings.", "",
+                         "Write them like [\"one\", \"two\"]."};
     }
     Json input = request.input;
     input["texts"] = std::move(texts).value();
@@ -108,6 +114,8 @@ constexpr std::array rows{
 
 }  // namespace
 
-std::span<const CommandRow> inference_commands() { return rows; }
+std::span<const CommandRow> inference_commands() {
+    return rows;
+}
 
 }  // namespace ait::cli

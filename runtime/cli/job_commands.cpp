@@ -15,12 +15,15 @@ namespace {
 
 constexpr std::uint32_t wait_ms_default = 120'000;
 
-std::string id_in(const Json& answer) { return text_in(answer, "job_id"); }
+std::string id_in(const Json& answer) {
+    return text_in(answer, "job_id");
+}
 
 Result<Json> payload_of_file(Session& session, const std::string& path) {
     const Operation* row = registry::find_operation("job.submit");
     for (const auto& parameter : row->parameters) {
-        if (parameter.name == "data") return read_value(session, {&parameter, path == "-" ? path : "@" + path});
+        if (parameter.name == "data")
+            return read_value(session, {&parameter, path == "-" ? path : "@" + path});
     }
     return Error{ErrorCode::internal, "The operation table has no payload.", "", ""};
 }
@@ -29,25 +32,29 @@ Result<Json> payload_of_file(Session& session, const std::string& path) {
 Status merge_payload(Session& session, const Request& request, Json& input) {
     const std::string file = text_in(request.local, "file");
     if (!file.empty()) {
-        if (input.contains("data")) return Error{ErrorCode::usage, "`--data` and `--file` are both given.", "", "Keep one of them."};
+        if (input.contains("data"))
+            return Error{ErrorCode::usage, "`--data` and `--file` are both given.", "",
+                         "Keep one of them."};
         auto payload = payload_of_file(session, file);
         if (!payload.ok()) return payload.error();
         input["data"] = std::move(payload).value();
     }
     if (input.contains("data") && !input["data"].is_object()) {
-        return Error{ErrorCode::invalid_argument, "The job's data are not a JSON object.", "They are a " + std::string(input["data"].type_name()) + ".",
+        return Error{ErrorCode::invalid_argument, "The job's data are not a JSON object.",
+                     "They are a " + std::string(input["data"].type_name()) + ".",
                      "Write them like '{\"prompt\":\"Hello\"}'."};
     }
     if (!input.contains("data") && !input.contains("prompt")) {
-        return Error{ErrorCode::usage, "The job has nothing to work on.", "Neither --prompt nor --data is given.",
+        return Error{ErrorCode::usage, "The job has nothing to work on.",
+                     "Neither --prompt nor --data is given.",
                      "aitbc client submit --prompt \"Why is the sky blue?\""};
     }
     return {};
 }
 
 Result<Json> pay(Session& session, const std::string& job_id, const std::string& amount) {
-    // The payment is a command of its own; its key follows from the submit's, so a repeat of the line
-    // repeats both.
+    // The payment is a command of its own; its key follows from the submit's, so a repeat of the
+    // line repeats both.
     const Hash derived = crypto::blake2b_256("pay|" + session.options.idempotency_key);
     session.options.idempotency_key = to_hex(derived.view().substr(0, 16));
     return call_node(session, "job.pay", Json{{"job_id", job_id}, {"amount", amount}});
@@ -61,7 +68,8 @@ JobWait wait_of(Session& session, const std::string& job_id) {
     wait.on_change = [&session](const Json& job) {
         const Json* position = find_path(job, "queue_position");
         const bool queued = position != nullptr && position->is_number();
-        session.note(text_in(job, "job_id") + " " + text_in(job, "status") + (queued ? ", position " + dump_json(*position) : ""));
+        session.note(text_in(job, "job_id") + " " + text_in(job, "status") +
+                     (queued ? ", position " + dump_json(*position) : ""));
     };
     return wait;
 }
@@ -74,7 +82,8 @@ std::optional<std::string> plain_text(const Session& session, const Json& result
         std::string safe;
         for (std::size_t at = 0; at < text.size();) {
             const std::size_t end = std::min(text.find('\n', at), text.size());
-            safe += printable(std::string_view(text).substr(at, end - at)) + (end < text.size() ? "\n" : "");
+            safe += printable(std::string_view(text).substr(at, end - at)) +
+                    (end < text.size() ? "\n" : "");
             at = end + 1;
         }
         text = std::move(safe);
@@ -86,19 +95,22 @@ std::optional<std::string> plain_text(const Session& session, const Json& result
 /// Adds what this machine verified itself; the node's own claims stay beside it.
 void add_proof(Session& session, const std::string& job_id, Answer& answer) {
     Json& result = answer.value;
-    const Json proof = proof_of(session, job_id);
+    const Json* whole = find_path(result, "result");
+    const Json proof = proof_of(session, job_id, whole == nullptr ? Json(nullptr) : *whole);
     if (!result.contains("proof") || !result["proof"].is_object()) result["proof"] = Json::object();
     for (const auto& [name, value] : proof.items()) result["proof"][name] = value;
     if (flag_in(proof, "verified")) {
-        session.note("proof: receipt " + text_in(proof, "receipt_id") + " verified, block " + dump_json(proof["block_height"]) +
-                     ", miner " + text_in(proof, "miner_key"));
+        session.note("proof: receipt " + text_in(proof, "receipt_id") + " verified, block " +
+                     dump_json(proof["block_height"]) + ", miner " + text_in(proof, "miner_key"));
+        if (flag_in(proof, "result_verified")) return;
+        session.note("warning: the result shown is not byte for byte what the miner signed.");
         return;
     }
     const std::string problem = text_in(proof, "problem");
     session.note("warning: the receipt is not verified. " + problem);
     if (text_in(proof, "problem_code") == "check_failed") {
-        answer.verdict = Error{ErrorCode::check_failed, "The receipt of this result does not hold.", problem,
-                               "Do not trust the result; aitbc explain job " + job_id};
+        answer.verdict = Error{ErrorCode::check_failed, "The receipt of this result does not hold.",
+                               problem, "Do not trust the result; aitbc explain job " + job_id};
     }
 }
 
@@ -136,10 +148,13 @@ Result<Answer> submit(Session& session, const Request& request) {
         auto paid = pay(session, job_id, amount);
         if (!paid.ok()) {
             answer.verdict = paid.error();
-            answer.verdict->next = "The job is submitted but not paid. aitbc client pay " + job_id + " --amount " + amount;
+            answer.verdict->next = "The job is submitted but not paid. aitbc client pay " + job_id +
+                                   " --amount " + amount;
             return answer;
         }
-        answer.value["payment_state"] = find_path(paid.value(), "payment_state") == nullptr ? Json(nullptr) : paid.value()["payment_state"];
+        answer.value["payment_state"] = find_path(paid.value(), "payment_state") == nullptr
+                                            ? Json(nullptr)
+                                            : paid.value()["payment_state"];
         answer.value["payment"] = std::move(paid).value();
     }
     if (!session.options.wait) return answer;
@@ -152,16 +167,19 @@ Result<Answer> batch_submit(Session& session, const Request& request) {
     const Json& jobs = request.input["jobs"];
     if (!jobs.is_array() || jobs.empty() || jobs.size() > limits::batch_jobs_max) {
         return Error{ErrorCode::invalid_argument, "The file is not a list of jobs.",
-                     "It needs 1 to " + std::to_string(limits::batch_jobs_max) + " objects.", "[{\"prompt\":\"Hello\"}, ...]"};
+                     "It needs 1 to " + std::to_string(limits::batch_jobs_max) + " objects.",
+                     "[{\"prompt\":\"Hello\"}, ...]"};
     }
     const Operation* one = registry::find_operation("job.submit");
     Json checked_jobs = Json::array();
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         Json job = jobs[i];
         for (const auto& parameter : one->parameters) {
-            const bool text = job.is_object() && job.contains(parameter.name) && job[std::string(parameter.name)].is_string();
+            const bool text = job.is_object() && job.contains(parameter.name) &&
+                              job[std::string(parameter.name)].is_string();
             if (!text || parameter.kind == ValueKind::text) continue;
-            auto value = registry::value_from_text(parameter, job[std::string(parameter.name)].get<std::string>());
+            auto value = registry::value_from_text(
+                parameter, job[std::string(parameter.name)].get<std::string>());
             if (!value.ok()) return value.error();
             job[std::string(parameter.name)] = std::move(value).value();
         }
@@ -176,7 +194,8 @@ Result<Answer> batch_submit(Session& session, const Request& request) {
     auto answer = call_node(session, *request.operation, Json{{"jobs", std::move(checked_jobs)}});
     if (!answer.ok()) return answer.error();
     const Json* made = find_path(answer.value(), "jobs");
-    if (made != nullptr && made->is_array() && !made->empty() && !session.options.dry_run) remember(session, made->back());
+    if (made != nullptr && made->is_array() && !made->empty() && !session.options.dry_run)
+        remember(session, made->back());
     return Answer{.value = std::move(answer).value(), .next = "aitbc client list"};
 }
 
@@ -185,7 +204,8 @@ Result<Answer> write_result(const Request& request, Result<Answer> answer) {
     if (!answer.ok() || file.empty()) return answer;
     const std::string text = text_in(answer.value().value, "text");
     const Json* whole = find_path(answer.value().value, "result");
-    auto written = write_file(file, text.empty() && whole != nullptr ? dump_json(*whole) : text, 0644, false);
+    auto written =
+        write_file(file, text.empty() && whole != nullptr ? dump_json(*whole) : text, 0644, false);
     if (!written.ok()) return written.error();
     answer.value().value["output_file"] = file;
     answer.value().plain.reset();
@@ -194,12 +214,14 @@ Result<Answer> write_result(const Request& request, Result<Answer> answer) {
 
 Result<Answer> result(Session& session, const Request& request) {
     const std::string job_id = id_in(request.input);
-    return write_result(request, session.options.wait ? wait_and_fetch(session, job_id) : fetch_result(session, job_id));
+    return write_result(request, session.options.wait ? wait_and_fetch(session, job_id)
+                                                      : fetch_result(session, job_id));
 }
 
 /// With --watch: a row at every change until the job has ended.
 Result<Answer> status(Session& session, const Request& request) {
-    const bool follows = session.options.watch || session.options.wait.has_value() || request.operation->name == "job.watch";
+    const bool follows = session.options.watch || session.options.wait.has_value() ||
+                         request.operation->name == "job.watch";
     if (!follows) {
         auto job = call_node(session, *request.operation, request.input);
         if (!job.ok()) return job.error();
@@ -207,7 +229,8 @@ Result<Answer> status(Session& session, const Request& request) {
     }
     JobWait wait = wait_of(session, id_in(request.input));
     if (!session.options.timeout_ms) wait.timeout_ms = UINT32_MAX;
-    const auto seconds = std::clamp<std::int64_t>(integer_in(request.local, "interval", 1), 1, 3'600);
+    const auto seconds =
+        std::clamp<std::int64_t>(integer_in(request.local, "interval", 1), 1, 3'600);
     wait.look_ms = static_cast<std::uint32_t>(seconds) * 1'000;
     Status shown;
     if (!session.options.wait) {
@@ -216,9 +239,12 @@ Result<Answer> status(Session& session, const Request& request) {
             RenderStyle style = session.style_for(list);
             style.header = style.header && shown.ok();
             Json one{{"items", Json::array({job})}};
-            auto text = session.is_machine_output() ? Result<std::string>(dump_json(job) + "\n") : render(one, style);
-            if (text.ok()) session.console.out(text.value());
-            else shown = text.error();
+            auto text = session.is_machine_output() ? Result<std::string>(dump_json(job) + "\n")
+                                                    : render(one, style);
+            if (text.ok())
+                session.console.out(text.value());
+            else
+                shown = text.error();
         };
     }
     auto job = wait_for_job(session, wait);
@@ -234,22 +260,27 @@ Result<Answer> receipt(Session& session, const Request& request) {
     auto document = parse_json(bytes.value(), 64U * 1024 * 1024);
     if (!document.ok()) return document.error();
     const std::string file = text_in(request.local, "output_file");
-    if (file.empty()) return Answer{.value = std::move(document).value(), .plain = std::move(bytes).value()};
+    if (file.empty())
+        return Answer{.value = std::move(document).value(), .plain = std::move(bytes).value()};
     // Byte for byte as served: a receipt is canonical, and a verifier compares every byte.
     auto written = write_file(file, bytes.value(), 0644, false);
     if (!written.ok()) return written.error();
-    return Answer{.value = Json{{"job_id", id_in(request.input)}, {"output_file", file}, {"bytes", bytes.value().size()}},
+    return Answer{.value = Json{{"job_id", id_in(request.input)},
+                                {"output_file", file},
+                                {"bytes", bytes.value().size()}},
                   .next = "aitbc verify receipt " + file + " --genesis GENESIS"};
 }
 
 constexpr std::array rows{
-    CommandRow{"job.submit", &submit},   CommandRow{"job.batch_submit", &batch_submit},
-    CommandRow{"job.result", &result},   CommandRow{"job.get", &status},
-    CommandRow{"job.watch", &status},    CommandRow{"job.receipt", &receipt},
+    CommandRow{"job.submit", &submit}, CommandRow{"job.batch_submit", &batch_submit},
+    CommandRow{"job.result", &result}, CommandRow{"job.get", &status},
+    CommandRow{"job.watch", &status},  CommandRow{"job.receipt", &receipt},
 };
 
 }  // namespace
 
-std::span<const CommandRow> job_commands() { return rows; }
+std::span<const CommandRow> job_commands() {
+    return rows;
+}
 
 }  // namespace ait::cli

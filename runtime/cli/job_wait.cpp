@@ -20,7 +20,8 @@ bool is_reached(const Json& job, const std::string& state) {
 
 Error goes_on(const JobWait& wait, ErrorCode code, std::string what, const Json& job) {
     const std::string status = field_of(job, "status");
-    return {code, std::move(what), "The job goes on" + (status.empty() ? std::string(".") : "; it is " + status + " now."),
+    return {code, std::move(what),
+            "The job goes on" + (status.empty() ? std::string(".") : "; it is " + status + " now."),
             "Resume: aitbc client result " + wait.job_id + " --wait"};
 }
 
@@ -30,32 +31,38 @@ Error missed(const JobWait& wait, const Json& job) {
 }
 
 /// Returns at the next event of the job, or after a while without one.
-void wait_for_event(Session& session, NodeClient& stream, const JobWait& wait, std::string& last_event_id, std::uint32_t ms) {
+void wait_for_event(Session& session, NodeClient& stream, const JobWait& wait,
+                    std::string& last_event_id, std::uint32_t ms) {
     CallOptions call;
     call.timeout_ms = ms;
     const std::string target = "/api/v1/jobs/" + net::percent_encode(wait.job_id) + "/events";
     const std::int64_t began_us = session.console.clock->monotonic_us();
-    const auto ended = stream.events(target, last_event_id, ms, call, [&](const net::SseEvent& event) {
-        last_event_id = event.id;
-        return false;
-    });
+    const auto ended =
+        stream.events(target, last_event_id, ms, call, [&](const net::SseEvent& event) {
+            last_event_id = event.id;
+            return false;
+        });
     // A stream that ends at once (refused, or none left to tell) must not turn into a busy loop.
     const std::int64_t took_ms = (session.console.clock->monotonic_us() - began_us) / 1'000;
     const bool early = !ended.ok() && took_ms < static_cast<std::int64_t>(ms);
-    if (early) wait_or_stop(session.console.stop, static_cast<std::uint32_t>(static_cast<std::int64_t>(ms) - took_ms));
+    if (early)
+        wait_or_stop(session.console.stop,
+                     static_cast<std::uint32_t>(static_cast<std::int64_t>(ms) - took_ms));
 }
 
 }  // namespace
 
 bool has_ended(const Json& job) {
     const std::string status = field_of(job, "status");
-    return status == "completed" || status == "failed" || status == "cancelled" || status == "expired";
+    return status == "completed" || status == "failed" || status == "cancelled" ||
+           status == "expired";
 }
 
 Result<Json> wait_for_job(Session& session, const JobWait& wait) {
     auto stream = session.new_node_client();
     if (!stream.ok()) return stream.error();
-    const std::int64_t deadline_us = session.console.clock->monotonic_us() + std::int64_t{wait.timeout_ms} * 1'000;
+    const std::int64_t deadline_us =
+        session.console.clock->monotonic_us() + std::int64_t{wait.timeout_ms} * 1'000;
     Json last;
     std::string last_event_id;
     for (;;) {
@@ -68,10 +75,13 @@ Result<Json> wait_for_job(Session& session, const JobWait& wait) {
         if (is_reached(last, wait.state)) return last;
         if (has_ended(last)) return missed(wait, last);
         const std::int64_t left_ms = (deadline_us - session.console.clock->monotonic_us()) / 1'000;
-        if (left_ms <= 0) return goes_on(wait, ErrorCode::deadline_exceeded, "The job has not ended in time.", last);
+        if (left_ms <= 0)
+            return goes_on(wait, ErrorCode::deadline_exceeded, "The job has not ended in time.",
+                           last);
         const auto ms = static_cast<std::uint32_t>(std::min<std::int64_t>(left_ms, wait.look_ms));
         wait_for_event(session, stream.value(), wait, last_event_id, ms);
-        if (session.console.stop.stop_requested()) return goes_on(wait, ErrorCode::cancelled, "Stopped waiting.", last);
+        if (session.console.stop.stop_requested())
+            return goes_on(wait, ErrorCode::cancelled, "Stopped waiting.", last);
     }
 }
 

@@ -14,7 +14,8 @@ struct JobWait {
     std::string state{};  ///< a job or payment state; empty = any end
     std::uint32_t timeout_ms = 120'000;
     std::uint32_t look_ms = 1'000;  ///< without an event it is looked at this often
-    std::function<void(const Json& job)> on_change{};  ///< at every new look that differs; may be null
+    std::function<void(const Json& job)>
+        on_change{};  ///< at every new look that differs; may be null
 };
 
 /// The job as it is when the wait is over. Errors: deadline_exceeded and cancelled, both of which

@@ -24,7 +24,8 @@ std::string LastIds::find(std::string_view account, std::string_view name) const
     const auto of_account = all.find(account);
     if (of_account == all.end() || !of_account->is_object()) return {};
     const auto found = of_account->find(name);
-    return found != of_account->end() && found->is_string() ? found->get<std::string>() : std::string();
+    return found != of_account->end() && found->is_string() ? found->get<std::string>()
+                                                            : std::string();
 }
 
 Status LastIds::remember(std::string_view account, const Json& answer) {
@@ -44,7 +45,8 @@ Status LastIds::remember(std::string_view account, const Json& answer) {
     std::error_code failure;
     std::filesystem::create_directories(std::filesystem::path(file_).parent_path(), failure);
     if (failure) {
-        return Error{ErrorCode::storage_failed, "The last ids cannot be kept.", failure.message() + ".", ""};
+        return Error{ErrorCode::storage_failed, "The last ids cannot be kept.",
+                     failure.message() + ".", ""};
     }
     return write_file(file_, dump_json(all) + "\n", 0600, true);
 }

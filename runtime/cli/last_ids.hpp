@@ -17,7 +17,8 @@ class LastIds {
 
     /// The id that `account` made last under a name such as "job_id", or empty.
     [[nodiscard]] std::string find(std::string_view account, std::string_view name) const;
-    /// Keeps every "*_id" at the top of an answer. Error: storage_failed, which callers may mention.
+    /// Keeps every "*_id" at the top of an answer. Error: storage_failed, which callers may
+    /// mention.
     Status remember(std::string_view account, const Json& answer);
 
   private:

@@ -1,8 +1,7 @@
 // Manual pages in man(7) form.
 
-#include "runtime/cli/help.hpp"
-
 #include "runtime/base/result.hpp"
+#include "runtime/cli/help.hpp"
 #include "runtime/cli/options.hpp"
 #include "runtime/registry/input.hpp"
 #include "runtime/registry/suggest.hpp"
@@ -16,9 +15,12 @@ std::string roff(std::string_view text) {
     bool line_begins = true;
     for (const char c : text) {
         if (line_begins && (c == '.' || c == '\'')) result += "\\&";
-        if (c == '\\') result += "\\e";
-        else if (c == '-') result += "\\-";
-        else result += c;
+        if (c == '\\')
+            result += "\\e";
+        else if (c == '-')
+            result += "\\-";
+        else
+            result += c;
         line_begins = c == '\n';
     }
     return result;
@@ -35,7 +37,8 @@ std::string tagged(std::string_view tag, std::string_view text) {
 std::string examples_section(const Operation& operation) {
     if (operation.examples.empty()) return {};
     std::string text = ".SH EXAMPLES\n.nf\n";
-    for (const auto example : registry::split(operation.examples, '\n')) text += roff(example) + "\n";
+    for (const auto example : registry::split(operation.examples, '\n'))
+        text += roff(example) + "\n";
     return text + ".fi\n";
 }
 
@@ -43,10 +46,12 @@ std::string options_section(const Operation& operation) {
     std::string text = operation.parameters.empty() ? "" : ".SH OPTIONS\n";
     for (const auto& parameter : operation.parameters) {
         std::string flags = registry::flag_of(parameter);
-        for (const auto flag : registry::split(parameter.flags, ',')) flags += ", " + std::string(flag);
+        for (const auto flag : registry::split(parameter.flags, ','))
+            flags += ", " + std::string(flag);
         std::string help(parameter.help);
         if (!parameter.choices.empty()) help += " One of: " + std::string(parameter.choices) + ".";
-        if (!parameter.default_text.empty()) help += " Default: " + std::string(parameter.default_text) + ".";
+        if (!parameter.default_text.empty())
+            help += " Default: " + std::string(parameter.default_text) + ".";
         text += tagged(flags, help);
     }
     return text;
@@ -62,7 +67,8 @@ std::string exit_section() {
     std::string text = ".SH EXIT STATUS\n" + tagged("0", "Done.");
     const auto [rows, count] = error_code_rows();
     for (std::size_t i = 0; i < count; ++i) {
-        text += tagged(std::to_string(rows[i].exit_status), std::string(rows[i].name) + ": " + std::string(rows[i].meaning));
+        text += tagged(std::to_string(rows[i].exit_status),
+                       std::string(rows[i].name) + ": " + std::string(rows[i].meaning));
     }
     return text + tagged("130, 143", "Ended by SIGINT or SIGTERM.");
 }
@@ -70,17 +76,20 @@ std::string exit_section() {
 }  // namespace
 
 std::string main_manual(std::string_view version) {
-    std::string text = header("AITBC", version) + ".SH NAME\naitbc \\- command line of a decentralised AI compute network\n" +
+    std::string text = header("AITBC", version) +
+                       ".SH NAME\naitbc \\- command line of a decentralised AI compute network\n" +
                        ".SH SYNOPSIS\n\\fBaitbc\\fR COMMAND [OPTIONS]\n.SH COMMANDS\n";
-    for (const auto* operation : commands_in_order()) text += tagged(operation->cli, operation->summary);
+    for (const auto* operation : commands_in_order())
+        text += tagged(operation->cli, operation->summary);
     return text + global_section() + exit_section();
 }
 
 std::string command_manual(const Operation& operation, std::string_view version) {
     std::string title = "aitbc-" + std::string(operation.cli);
     for (auto& c : title) c = c == ' ' ? '-' : c;
-    return header(title, version) + ".SH NAME\n" + roff(title) + " \\- " + roff(operation.summary) + "\n.SH SYNOPSIS\n" +
-           roff(synopsis(operation)) + "\n" + examples_section(operation) + options_section(operation) + global_section();
+    return header(title, version) + ".SH NAME\n" + roff(title) + " \\- " + roff(operation.summary) +
+           "\n.SH SYNOPSIS\n" + roff(synopsis(operation, std::string::npos)) + "\n" +
+           examples_section(operation) + options_section(operation) + global_section();
 }
 
 }  // namespace ait::cli

@@ -14,7 +14,8 @@ constexpr std::uint32_t answer_slack_ms = 2'000;
 
 net::HttpClient::Options client_options() {
     net::HttpClient::Options options;
-    options.unavailable_next = "Start a local node: `aitbc up`; or name one that runs: `--node ENDPOINT`.";
+    options.unavailable_next =
+        "Start a local node: `aitbc up`; or name one that runs: `--node ENDPOINT`.";
     return options;
 }
 
@@ -46,14 +47,17 @@ std::string query_of(const Json& input) {
     for (const auto& [key, value] : input.items()) {
         const Json values = value.is_array() ? value : Json::array({value});
         for (const auto& each : values) {
-            query += (query.empty() ? "?" : "&") + net::percent_encode(key) + "=" + net::percent_encode(query_text(each));
+            query += (query.empty() ? "?" : "&") + net::percent_encode(key) + "=" +
+                     net::percent_encode(query_text(each));
         }
     }
     return query;
 }
 
 /// 207 is partly_done, whose body is an error that lists what was not done.
-bool is_success(int status) { return status >= 200 && status < 300 && status != 207; }
+bool is_success(int status) {
+    return status >= 200 && status < 300 && status != 207;
+}
 
 }  // namespace
 
@@ -63,7 +67,8 @@ std::string query_text(const Json& value) {
 
 Error refusal_of(int status, std::string_view body) {
     auto json = parse_json(body);
-    const bool ours = json.ok() && json.value().is_object() && json.value().contains("error") && json.value()["error"].is_object();
+    const bool ours = json.ok() && json.value().is_object() && json.value().contains("error") &&
+                      json.value()["error"].is_object();
     if (ours) return error_from_json(json.value());
     return {ErrorCode::internal, "The node's answer cannot be read.",
             "HTTP status " + std::to_string(status) + " without the error body that a node sends.",
@@ -73,7 +78,8 @@ Error refusal_of(int status, std::string_view body) {
 NodeClient::NodeClient(net::HttpEndpoint endpoint, Options options)
     : client_(std::move(endpoint), client_options()), options_(std::move(options)) {}
 
-net::HttpCall NodeClient::prepare(std::string method, std::string target, const CallOptions& options) const {
+net::HttpCall NodeClient::prepare(std::string method, std::string target,
+                                  const CallOptions& options) const {
     net::HttpCall call;
     call.method = std::move(method);
     call.target = std::move(target);
@@ -81,8 +87,10 @@ net::HttpCall NodeClient::prepare(std::string method, std::string target, const 
     call.headers.push_back({"accept", "application/json"});
     call.headers.push_back({"aitbc-timeout-ms", std::to_string(options.timeout_ms)});
     if (!options.account.empty()) call.headers.push_back({"aitbc-account", options.account});
-    if (!options.idempotency_key.empty()) call.headers.push_back({"idempotency-key", options.idempotency_key});
-    if (!options_.token.empty()) call.headers.push_back({"authorization", "Bearer " + options_.token});
+    if (!options.idempotency_key.empty())
+        call.headers.push_back({"idempotency-key", options.idempotency_key});
+    if (!options_.token.empty())
+        call.headers.push_back({"authorization", "Bearer " + options_.token});
     return call;
 }
 
@@ -92,10 +100,12 @@ Result<std::string> NodeClient::send(net::HttpCall call) {
     const auto* id = answer.value().find_header("x-request-id");
     request_id_ = id == nullptr ? "" : *id;
     if (options_.trace) {
-        options_.trace(call.method + " " + call.target + " -> " + std::to_string(answer.value().status) +
+        options_.trace(call.method + " " + call.target + " -> " +
+                       std::to_string(answer.value().status) +
                        (request_id_.empty() ? "" : " trace=" + request_id_));
     }
-    if (!is_success(answer.value().status)) return refusal_of(answer.value().status, answer.value().body);
+    if (!is_success(answer.value().status))
+        return refusal_of(answer.value().status, answer.value().body);
     return std::move(answer).value().body;
 }
 
@@ -108,14 +118,16 @@ Result<Json> NodeClient::send_json(net::HttpCall call) {
                  "Check that the address is a node's: `aitbc status`."};
 }
 
-Result<Json> NodeClient::call(const Operation& operation, const Json& input, const CallOptions& options) {
+Result<Json> NodeClient::call(const Operation& operation, const Json& input,
+                              const CallOptions& options) {
     auto path = path_of(operation, input);
     if (!path.ok()) return path.error();
     const Json rest = without_path(operation, input);
     const bool in_query = operation.rest.method == "GET" || operation.rest.method == "DELETE";
     std::string target = std::move(path).value();
     if (in_query) target += query_of(rest);
-    if (options.dry_run) target += (target.find('?') == std::string::npos ? "?" : "&") + std::string("dry_run=true");
+    if (options.dry_run)
+        target += (target.find('?') == std::string::npos ? "?" : "&") + std::string("dry_run=true");
     auto call = prepare(std::string(operation.rest.method), std::move(target), options);
     if (!in_query) {
         call.headers.push_back({"content-type", "application/json"});
@@ -128,7 +140,9 @@ Result<Json> NodeClient::post(const Operation& operation, const Json& path_from,
                               const CallOptions& options) {
     auto path = path_of(operation, path_from);
     if (!path.ok()) return path.error();
-    auto call = prepare(std::string(operation.rest.method), std::move(path).value() + (options.dry_run ? "?dry_run=true" : ""), options);
+    auto call =
+        prepare(std::string(operation.rest.method),
+                std::move(path).value() + (options.dry_run ? "?dry_run=true" : ""), options);
     call.headers.push_back({"content-type", "application/json"});
     call.body = dump_json(body);
     return send_json(std::move(call));
@@ -142,8 +156,9 @@ Result<Json> NodeClient::get(const std::string& target, const CallOptions& optio
     return send_json(prepare("GET", target, options));
 }
 
-Status NodeClient::events(const std::string& target, const std::string& last_event_id, std::uint32_t idle_ms,
-                          const CallOptions& options, const OnEvent& on_event) {
+Status NodeClient::events(const std::string& target, const std::string& last_event_id,
+                          std::uint32_t idle_ms, const CallOptions& options,
+                          const OnEvent& on_event) {
     auto call = prepare("GET", target, options);
     call.headers[0].value = "text/event-stream";
     call.deadline_ms = 0;  // the caller bounds it by `idle_ms`, `on_event` and the stop token
@@ -155,10 +170,15 @@ Status NodeClient::events(const std::string& target, const std::string& last_eve
     int status = 0;
     Status failure;
     auto head = client_.stream(
-        call, [&](const net::HttpResponse& response) { status = response.status; return true; },
+        call,
+        [&](const net::HttpResponse& response) {
+            status = response.status;
+            return true;
+        },
         [&](std::string_view bytes) {
             if (!is_success(status)) {
-                refused += bytes.substr(0, event_bytes_max - std::min(refused.size(), event_bytes_max));
+                refused +=
+                    bytes.substr(0, event_bytes_max - std::min(refused.size(), event_bytes_max));
                 return refused.size() < event_bytes_max;
             }
             std::vector<net::SseEvent> events;
@@ -175,7 +195,8 @@ Status NodeClient::events(const std::string& target, const std::string& last_eve
     return {};
 }
 
-Status NodeClient::lines(const Operation& operation, const Json& input, const CallOptions& options, const OnLine& on_line) {
+Status NodeClient::lines(const Operation& operation, const Json& input, const CallOptions& options,
+                         const OnLine& on_line) {
     auto path = path_of(operation, input);
     if (!path.ok()) return path.error();
     auto call = prepare("POST", std::move(path).value(), options);
@@ -199,10 +220,15 @@ Status NodeClient::lines(const Operation& operation, const Json& input, const Ca
         return on_line(json.value());
     };
     auto head = client_.stream(
-        call, [&](const net::HttpResponse& response) { status = response.status; return true; },
+        call,
+        [&](const net::HttpResponse& response) {
+            status = response.status;
+            return true;
+        },
         [&](std::string_view bytes) {
             if (!is_success(status)) {
-                refused += bytes.substr(0, event_bytes_max - std::min(refused.size(), event_bytes_max));
+                refused +=
+                    bytes.substr(0, event_bytes_max - std::min(refused.size(), event_bytes_max));
                 return refused.size() < event_bytes_max;
             }
             std::vector<std::string> lines;
@@ -216,7 +242,9 @@ Status NodeClient::lines(const Operation& operation, const Json& input, const Ca
         options_.stop);
     if (!head.ok()) return head.error();
     if (!is_success(status)) return refusal_of(status, refused);
-    if (failure.ok()) (void)take(splitter.take_rest());  // the last line may lack its end; take() keeps the failure
+    if (failure.ok())
+        (void)take(
+            splitter.take_rest());  // the last line may lack its end; take() keeps the failure
     return failure;
 }
 

@@ -28,9 +28,9 @@ struct CallOptions {
 class NodeClient {
   public:
     struct Options {
-        std::string token{};                                 ///< bearer token; empty over the unix socket
+        std::string token{};  ///< bearer token; empty over the unix socket
         std::stop_token stop{};
-        std::function<void(const std::string&)> trace{};     ///< called with a line for each request
+        std::function<void(const std::string&)> trace{};  ///< called with a line for each request
     };
 
     NodeClient(net::HttpEndpoint endpoint, Options options);
@@ -38,25 +38,28 @@ class NodeClient {
     /// Sends checked input by the row's route: path, query or body as the method wants it.
     Result<Json> call(const Operation& operation, const Json& input, const CallOptions& options);
     /// Sends a body that is not the row's input (a signed transaction); `path_from` fills the path.
-    Result<Json> post(const Operation& operation, const Json& path_from, const Json& body, const CallOptions& options);
+    Result<Json> post(const Operation& operation, const Json& path_from, const Json& body,
+                      const CallOptions& options);
     /// Plain GET; the bytes as served.
     Result<std::string> get_bytes(const std::string& target, const CallOptions& options);
     Result<Json> get(const std::string& target, const CallOptions& options);
 
     /// Server-sent events until `on_event` says false, the stream ends or is silent for `idle_ms`.
     using OnEvent = std::function<bool(const net::SseEvent&)>;
-    Status events(const std::string& target, const std::string& last_event_id, std::uint32_t idle_ms,
-                  const CallOptions& options, const OnEvent& on_event);
+    Status events(const std::string& target, const std::string& last_event_id,
+                  std::uint32_t idle_ms, const CallOptions& options, const OnEvent& on_event);
     /// Lines of JSON (NDJSON) of a POST until `on_line` says false or the answer ends.
     using OnLine = std::function<bool(const Json&)>;
-    Status lines(const Operation& operation, const Json& input, const CallOptions& options, const OnLine& on_line);
+    Status lines(const Operation& operation, const Json& input, const CallOptions& options,
+                 const OnLine& on_line);
 
     /// Id of the last answer, for error reports; may be empty.
     [[nodiscard]] const std::string& request_id() const noexcept { return request_id_; }
     [[nodiscard]] const net::HttpEndpoint& endpoint() const noexcept { return client_.endpoint(); }
 
   private:
-    [[nodiscard]] net::HttpCall prepare(std::string method, std::string target, const CallOptions& options) const;
+    [[nodiscard]] net::HttpCall prepare(std::string method, std::string target,
+                                        const CallOptions& options) const;
     Result<std::string> send(net::HttpCall call);
     Result<Json> send_json(net::HttpCall call);
 

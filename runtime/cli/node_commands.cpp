@@ -35,7 +35,8 @@ Result<Answer> up(Session& session, const Request& request) {
     options.progress = progress_of(session);
     auto started = supervise::up(options);
     if (!started.ok()) return started.error();
-    return Answer{.value = std::move(started).value(), .next = "aitbc client submit --prompt \"Hello AITBC\" --wait"};
+    return Answer{.value = std::move(started).value(),
+                  .next = "aitbc client submit --prompt \"Hello AITBC\" --wait"};
 }
 
 Result<Answer> down(Session& session, const Request& request) {
@@ -53,18 +54,25 @@ Result<Answer> down(Session& session, const Request& request) {
 template <class IsGood>
 Result<Answer> wait_for_status(Session& session, std::string_view what, IsGood&& is_good) {
     const std::int64_t began_us = session.console.clock->monotonic_us();
-    const std::int64_t timeout_us = std::int64_t{session.options.timeout_ms.value_or(wait_ms_default)} * 1'000;
+    const std::int64_t timeout_us =
+        std::int64_t{session.options.timeout_ms.value_or(wait_ms_default)} * 1'000;
     session.options.timeout_ms.reset();  // it is the wait's, not each request's
     std::string last = "The node has not answered.";
     for (;;) {
         auto status = call_node(session, "node.status", Json::object());
         if (status.ok() && is_good(status.value())) {
-            return Answer{.value = std::move(status).value(), .shape = registry::find_operation("node.status")};
+            return Answer{.value = std::move(status).value(),
+                          .shape = registry::find_operation("node.status")};
         }
-        if (!status.ok() && status.error().code != ErrorCode::unavailable && status.error().code != ErrorCode::not_ready) return status.error();
-        last = status.ok() ? "It is at height " + dump_json(status.value().value("height", Json(nullptr))) + "." : status.error().what + " " + status.error().why;
+        if (!status.ok() && status.error().code != ErrorCode::unavailable &&
+            status.error().code != ErrorCode::not_ready)
+            return status.error();
+        last = status.ok() ? "It is at height " +
+                                 dump_json(status.value().value("height", Json(nullptr))) + "."
+                           : status.error().what + " " + status.error().why;
         if (session.console.clock->monotonic_us() - began_us >= timeout_us) {
-            return Error{ErrorCode::deadline_exceeded, std::string(what) + " did not come in time.", last, "aitbc up"};
+            return Error{ErrorCode::deadline_exceeded, std::string(what) + " did not come in time.",
+                         last, "aitbc up"};
         }
         if (wait_or_stop(session.console.stop, look_interval_ms)) {
             return Error{ErrorCode::cancelled, "Stopped waiting.", last, "Wait again: aitbc wait"};
@@ -75,7 +83,8 @@ Result<Answer> wait_for_status(Session& session, std::string_view what, IsGood&&
 Result<Answer> wait_height(Session& session, const std::string& id) {
     const auto height = parse_json(id);
     if (!height.ok() || !height.value().is_number_unsigned()) {
-        return Error{ErrorCode::usage, "`aitbc wait height` needs a height.", "", "aitbc wait height 100"};
+        return Error{ErrorCode::usage, "`aitbc wait height` needs a height.", "",
+                     "aitbc wait height 100"};
     }
     const auto wanted = height.value().get<std::uint64_t>();
     return wait_for_status(session, "Height " + id, [wanted](const Json& status) {
@@ -103,13 +112,15 @@ Result<Answer> wait(Session& session, const Request& request) {
     const std::string what = text_in(request.local, "what");
     if (what == "job") return wait_job(session, request);
     if (what == "height") return wait_height(session, text_in(request.local, "id"));
-    return wait_for_status(session, "A ready node", [](const Json& status) { return flag_in(status, "ready"); });
+    return wait_for_status(session, "A ready node",
+                           [](const Json& status) { return flag_in(status, "ready"); });
 }
 
 std::string stream_target(const Json& filter) {
     std::string query;
     for (const auto& [name, value] : filter.items()) {
-        query += (query.empty() ? "?" : "&") + net::percent_encode(name) + "=" + net::percent_encode(query_text(value));
+        query += (query.empty() ? "?" : "&") + net::percent_encode(name) + "=" +
+                 net::percent_encode(query_text(value));
     }
     return "/api/v1/events/stream" + query;
 }
@@ -122,25 +133,35 @@ Result<Answer> follow(Session& session, const Request& request) {
     std::uint32_t pause_ms = look_interval_ms;
     Status shown;
     for (bool was_connected = false;;) {
-        const auto ended = node.value().events(stream_target(request.input), last_event_id, stream_idle_ms, CallOptions{}, [&](const net::SseEvent& event) {
-            was_connected = true;
-            pause_ms = look_interval_ms;
-            if (!event.id.empty()) last_event_id = event.id;
-            auto json = parse_json(event.data);
-            if (!json.ok() || !json.value().is_object()) return true;  // a comment or a keep-alive
-            const Json one{{"items", Json::array({json.value()})}};
-            RenderStyle style = session.style_for(registry::find_operation("events.list"));
-            style.header = false;
-            auto text = session.is_machine_output() ? Result<std::string>(dump_json(json.value()) + "\n") : render(one, style);
-            if (text.ok()) session.console.out(text.value());
-            else shown = text.error();
-            return shown.ok();
-        });
+        const auto ended = node.value().events(
+            stream_target(request.input), last_event_id, stream_idle_ms, CallOptions{},
+            [&](const net::SseEvent& event) {
+                was_connected = true;
+                pause_ms = look_interval_ms;
+                if (!event.id.empty()) last_event_id = event.id;
+                auto json = parse_json(event.data);
+                if (!json.ok() || !json.value().is_object())
+                    return true;  // a comment or a keep-alive
+                const Json one{{"items", Json::array({json.value()})}};
+                RenderStyle style = session.style_for(registry::find_operation("events.list"));
+                style.header = false;
+                auto text = session.is_machine_output()
+                                ? Result<std::string>(dump_json(json.value()) + "\n")
+                                : render(one, style);
+                if (text.ok())
+                    session.console.out(text.value());
+                else
+                    shown = text.error();
+                return shown.ok();
+            });
         if (!shown.ok()) return shown.error();
-        if (session.console.stop.stop_requested()) return Answer{};  // following ends by the user: that is its good end
-        const bool lost = ended.ok() || ended.error().code == ErrorCode::unavailable || ended.error().code == ErrorCode::deadline_exceeded;
+        if (session.console.stop.stop_requested())
+            return Answer{};  // following ends by the user: that is its good end
+        const bool lost = ended.ok() || ended.error().code == ErrorCode::unavailable ||
+                          ended.error().code == ErrorCode::deadline_exceeded;
         if (!lost || (!ended.ok() && !was_connected)) return ended.error();
-        if (!ended.ok() && ended.error().code == ErrorCode::unavailable) session.note("connection lost; trying again");
+        if (!ended.ok() && ended.error().code == ErrorCode::unavailable)
+            session.note("connection lost; trying again");
         if (wait_or_stop(session.console.stop, pause_ms)) return Answer{};
         pause_ms = std::min(pause_ms * 2, reconnect_ms_max);
     }
@@ -152,7 +173,8 @@ Result<Answer> events(Session& session, const Request& request) {
     input["limit"] = integer_in(request.local, "limit", 50);
     auto value = call_node(session, "events.list", input);
     if (!value.ok()) return value.error();
-    return Answer{.value = std::move(value).value(), .shape = registry::find_operation("events.list")};
+    return Answer{.value = std::move(value).value(),
+                  .shape = registry::find_operation("events.list")};
 }
 
 Result<Answer> genesis(Session& session, const Request& request) {
@@ -162,16 +184,22 @@ Result<Answer> genesis(Session& session, const Request& request) {
     if (file.empty()) return Answer{.value = std::move(value).value()};
     auto written = write_file(file, dump_json_pretty(value.value()) + "\n", 0644, false);
     if (!written.ok()) return written.error();
-    return Answer{.value = Json{{"chain", value.value().value("chain", Json(nullptr))}, {"output_file", file}}};
+    return Answer{.value = Json{{"chain", value.value().value("chain", Json(nullptr))},
+                                {"output_file", file}}};
 }
 
 constexpr std::array rows{
-    CommandRow{"node.up", &up},           CommandRow{"node.down", &down},         CommandRow{"node.wait", &wait},
-    CommandRow{"events.stream", &events}, CommandRow{"chain.genesis", &genesis},
+    CommandRow{"node.up", &up},
+    CommandRow{"node.down", &down},
+    CommandRow{"node.wait", &wait},
+    CommandRow{"events.stream", &events},
+    CommandRow{"chain.genesis", &genesis},
 };
 
 }  // namespace
 
-std::span<const CommandRow> node_commands() { return rows; }
+std::span<const CommandRow> node_commands() {
+    return rows;
+}
 
 }  // namespace ait::cli

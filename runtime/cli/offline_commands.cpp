@@ -58,17 +58,24 @@ Result<Answer> help(Session& /*session*/, const Request& request) {
 
 Result<Answer> exit_codes(Session& /*session*/, const Request& /*request*/) {
     Json items = Json::array();
-    const auto add = [&items](int status, std::string_view code, bool retryable, std::string_view meaning) {
-        items.push_back({{"exit", status}, {"code", std::string(code)}, {"retryable", retryable}, {"meaning", std::string(meaning)}});
+    const auto add = [&items](int status, std::string_view code, bool retryable,
+                              std::string_view meaning) {
+        items.push_back({{"exit", status},
+                         {"code", std::string(code)},
+                         {"retryable", retryable},
+                         {"meaning", std::string(meaning)}});
     };
     add(0, "ok", false, "Done.");
     const auto [rows, count] = error_code_rows();
-    for (std::size_t i = 0; i < count; ++i) add(rows[i].exit_status, rows[i].name, rows[i].retryable, rows[i].meaning);
+    for (std::size_t i = 0; i < count; ++i)
+        add(rows[i].exit_status, rows[i].name, rows[i].retryable, rows[i].meaning);
     add(10, "warning", false, "A check passed with a warning.");
     add(11, "critical", false, "A check found something critical.");
     add(130, "interrupted", false, "Ended by Ctrl-C.");
     add(143, "terminated", false, "Ended by SIGTERM.");
-    std::stable_sort(items.begin(), items.end(), [](const Json& a, const Json& b) { return a["exit"].get<int>() < b["exit"].get<int>(); });
+    std::stable_sort(items.begin(), items.end(), [](const Json& a, const Json& b) {
+        return a["exit"].get<int>() < b["exit"].get<int>();
+    });
     return Answer{.value = Json{{"items", std::move(items)}, {"next_cursor", nullptr}}};
 }
 
@@ -103,17 +110,21 @@ Result<Answer> explain(Session& session, const Request& request) {
     const std::string term = text_in(request.local, "term");
     if (const auto* row = find_error_code(term)) {
         Answer answer;
-        answer.value = Json{{"code", std::string(row->name)},     {"meaning", std::string(row->meaning)},
-                            {"remedy", std::string(row->remedy)}, {"exit", row->exit_status},
-                            {"http_status", row->http_status},    {"retryable", row->retryable}};
+        answer.value =
+            Json{{"code", std::string(row->name)},     {"meaning", std::string(row->meaning)},
+                 {"remedy", std::string(row->remedy)}, {"exit", row->exit_status},
+                 {"http_status", row->http_status},    {"retryable", row->retryable}};
         return answer;
     }
     if (term.find('.') != std::string::npos) return explain_key(session, term);
     std::vector<std::string> known;
     const auto [rows, count] = error_code_rows();
     for (std::size_t i = 0; i < count; ++i) known.emplace_back(rows[i].name);
-    for (const auto& word : registry::next_words(std::vector<std::string>{"explain"})) known.push_back(word);
-    return Error{ErrorCode::not_found, "\"" + term.substr(0, 64) + "\" is neither an error code nor a configuration key.", "",
+    for (const auto& word : registry::next_words(std::vector<std::string>{"explain"}))
+        known.push_back(word);
+    return Error{ErrorCode::not_found,
+                 "\"" + term.substr(0, 64) + "\" is neither an error code nor a configuration key.",
+                 "",
                  registry::did_you_mean(term, known) + " `aitbc help exit-codes` lists the codes."};
 }
 
@@ -140,8 +151,10 @@ Result<Answer> config_validate(Session& session, const Request& request) {
     std::string all;
     for (const auto& issue : report.issues) all += config::render(issue) + "\n";
     answer.plain = std::move(all);
-    answer.verdict = Error{ErrorCode::invalid_argument, "The configuration has " + std::to_string(report.issues.size()) + " errors.", "",
-                           "Correct the places shown, then run `aitbc config validate` again."};
+    answer.verdict =
+        Error{ErrorCode::invalid_argument,
+              "The configuration has " + std::to_string(report.issues.size()) + " errors.", "",
+              "Correct the places shown, then run `aitbc config validate` again."};
     return answer;
 }
 
@@ -168,16 +181,23 @@ Result<Answer> verify(Session& /*session*/, const Request& request) {
 }
 
 constexpr std::array rows{
-    CommandRow{"cli.help", &help},           CommandRow{"cli.exit_codes", &exit_codes},
-    CommandRow{"cli.version", &version},     CommandRow{"cli.completion", &completion},
-    CommandRow{"cli.man", &man},             CommandRow{"cli.explain", &explain},
-    CommandRow{"config.init", &config_init}, CommandRow{"config.validate", &config_validate},
-    CommandRow{"config.show", &config_show}, CommandRow{"config.explain", &config_explain},
+    CommandRow{"cli.help", &help},
+    CommandRow{"cli.exit_codes", &exit_codes},
+    CommandRow{"cli.version", &version},
+    CommandRow{"cli.completion", &completion},
+    CommandRow{"cli.man", &man},
+    CommandRow{"cli.explain", &explain},
+    CommandRow{"config.init", &config_init},
+    CommandRow{"config.validate", &config_validate},
+    CommandRow{"config.show", &config_show},
+    CommandRow{"config.explain", &config_explain},
     CommandRow{"receipt.verify", &verify},
 };
 
 }  // namespace
 
-std::span<const CommandRow> offline_commands() { return rows; }
+std::span<const CommandRow> offline_commands() {
+    return rows;
+}
 
 }  // namespace ait::cli

@@ -22,15 +22,20 @@ Error bad_choice(std::string_view what, std::string_view text, std::string_view 
         names.emplace_back(name);
         all += (all.empty() ? "" : ", ") + std::string(name);
     }
-    return {ErrorCode::usage, "\"" + std::string(text.substr(0, 40)) + "\" is not " + std::string(what) + ".",
+    return {ErrorCode::usage,
+            "\"" + std::string(text.substr(0, 40)) + "\" is not " + std::string(what) + ".",
             "It is one of: " + all + ".", registry::did_you_mean(text, names)};
 }
 
 Status set_color(GlobalOptions& options, std::string_view text) {
-    if (text == "auto") options.color = ColorMode::automatic;
-    else if (text == "always" || text.empty()) options.color = ColorMode::always;
-    else if (text == "never") options.color = ColorMode::never;
-    else return bad_choice("a colour mode", text, color_choices);
+    if (text == "auto")
+        options.color = ColorMode::automatic;
+    else if (text == "always" || text.empty())
+        options.color = ColorMode::always;
+    else if (text == "never")
+        options.color = ColorMode::never;
+    else
+        return bad_choice("a colour mode", text, color_choices);
     return {};
 }
 
@@ -38,19 +43,20 @@ Status set_timeout(GlobalOptions& options, std::string_view text) {
     auto ms = parse_duration_ms(text);
     if (!ms.ok()) return ms.error();
     if (ms.value() > std::numeric_limits<std::uint32_t>::max()) {
-        return Error{ErrorCode::usage, "The timeout is too long.", "At most 49 days can be waited.", ""};
+        return Error{ErrorCode::usage, "The timeout is too long.", "At most 49 days can be waited.",
+                     ""};
     }
     options.timeout_ms = static_cast<std::uint32_t>(ms.value());
     return {};
 }
 
-template <bool GlobalOptions::*member>
+template <bool GlobalOptions::* member>
 Status switch_on(GlobalOptions& options, std::string_view) {
     options.*member = true;
     return {};
 }
 
-template <std::string GlobalOptions::*member>
+template <std::string GlobalOptions::* member>
 Status set_text(GlobalOptions& options, std::string_view text) {
     options.*member = std::string(text);
     return {};
@@ -67,11 +73,12 @@ constexpr std::array flags{
                }},
     GlobalFlag{"--fields", Arity::value, "A,B", "", "Only these fields, in this order.",
                [](GlobalOptions& options, std::string_view text) -> Status {
-                   for (const auto name : registry::split(text, ',')) options.fields.emplace_back(name);
+                   for (const auto name : registry::split(text, ','))
+                       options.fields.emplace_back(name);
                    return {};
                }},
-    GlobalFlag{"--no-header,--no-headers", Arity::none, "", "", "Tables and CSV without their first line.",
-               &switch_on<&GlobalOptions::no_header>},
+    GlobalFlag{"--no-header,--no-headers", Arity::none, "", "",
+               "Tables and CSV without their first line.", &switch_on<&GlobalOptions::no_header>},
     GlobalFlag{"--node,--url", Arity::value, "ENDPOINT", "",
                "Node to talk to: unix:/path or http://host:port.", &set_text<&GlobalOptions::node>},
     GlobalFlag{"--token-file", Arity::value, "FILE", "", "File with the token for a node over TCP.",
@@ -82,35 +89,45 @@ constexpr std::array flags{
                &set_text<&GlobalOptions::wallet>},
     GlobalFlag{"--password-file", Arity::value, "FILE", "", "File with the wallet's password.",
                &set_text<&GlobalOptions::password_file>},
-    GlobalFlag{"--password-stdin", Arity::none, "", "", "Read the wallet's password from standard input.",
+    GlobalFlag{"--password-stdin", Arity::none, "", "",
+               "Read the wallet's password from standard input.",
                &switch_on<&GlobalOptions::password_stdin>},
     GlobalFlag{"--dry-run", Arity::none, "", "", "Check and show the plan; change nothing.",
                &switch_on<&GlobalOptions::dry_run>},
-    GlobalFlag{"--wait", Arity::optional_value, "STATE", "", "Wait for the end, or for a state: --wait=queued.",
+    GlobalFlag{"--wait", Arity::optional_value, "STATE", "",
+               "Wait for the end, or for a state: --wait=queued.",
                [](GlobalOptions& options, std::string_view text) -> Status {
                    options.wait = std::string(text);
                    return {};
                }},
-    GlobalFlag{"--timeout", Arity::value, "TIME", "", "How long to wait at most: 90, 90s, 5m.", &set_timeout},
+    GlobalFlag{"--timeout", Arity::value, "TIME", "", "How long to wait at most: 90, 90s, 5m.",
+               &set_timeout},
     GlobalFlag{"--watch", Arity::none, "", "", "Show again whenever it changes.",
                &switch_on<&GlobalOptions::watch>},
-    GlobalFlag{"--idempotency-key", Arity::value, "KEY", "", "Makes a repeat harmless; made by itself if absent.",
+    GlobalFlag{"--idempotency-key", Arity::value, "KEY", "",
+               "Makes a repeat harmless; made by itself if absent.",
                &set_text<&GlobalOptions::idempotency_key>},
-    GlobalFlag{"--yes,-y", Arity::none, "", "", "Answer every question with yes.", &switch_on<&GlobalOptions::yes>},
-    GlobalFlag{"--no-input", Arity::none, "", "", "Never ask; fail instead.", &switch_on<&GlobalOptions::no_input>},
-    GlobalFlag{"--quiet,-q", Arity::none, "", "", "No progress and no hints.", &switch_on<&GlobalOptions::quiet>},
-    GlobalFlag{"--verbose,-v,--debug", Arity::none, "", "", "Say more on standard error; -vv for each request.",
+    GlobalFlag{"--yes,-y", Arity::none, "", "", "Answer every question with yes.",
+               &switch_on<&GlobalOptions::yes>},
+    GlobalFlag{"--no-input", Arity::none, "", "", "Never ask; fail instead.",
+               &switch_on<&GlobalOptions::no_input>},
+    GlobalFlag{"--quiet,-q", Arity::none, "", "", "No progress and no hints.",
+               &switch_on<&GlobalOptions::quiet>},
+    GlobalFlag{"--verbose,-v,--debug", Arity::none, "", "",
+               "Say more on standard error; -vv for each request.",
                [](GlobalOptions& options, std::string_view) -> Status {
                    ++options.verbosity;
                    return {};
                }},
-    GlobalFlag{"--color,--colour", Arity::optional_value, "WHEN", color_choices, "auto, always or never.", &set_color},
+    GlobalFlag{"--color,--colour", Arity::optional_value, "WHEN", color_choices,
+               "auto, always or never.", &set_color},
     GlobalFlag{"--no-color", Arity::none, "", "", "The same as --color=never.",
                [](GlobalOptions& options, std::string_view) -> Status {
                    options.color = ColorMode::never;
                    return {};
                }},
-    GlobalFlag{"--version", Arity::none, "", "", "Show the version.", &switch_on<&GlobalOptions::version>},
+    GlobalFlag{"--version", Arity::none, "", "", "Show the version.",
+               &switch_on<&GlobalOptions::version>},
     GlobalFlag{"--help,-h", Arity::none, "", "", "Show help.", &switch_on<&GlobalOptions::help>},
 };
 
@@ -122,7 +139,8 @@ Error bad_duration(std::string_view text) {
 /// Milliseconds of a unit as people write it, or 0.
 std::uint64_t unit_ms(std::string_view unit) {
     if (unit == "ms") return 1;
-    if (unit.empty() || unit == "s" || unit == "sec" || unit == "second" || unit == "seconds") return 1'000;
+    if (unit.empty() || unit == "s" || unit == "sec" || unit == "second" || unit == "seconds")
+        return 1'000;
     if (unit == "m" || unit == "min" || unit == "minute" || unit == "minutes") return 60'000;
     if (unit == "h" || unit == "hour" || unit == "hours") return 3'600'000;
     if (unit == "d" || unit == "day" || unit == "days") return 86'400'000;
@@ -132,7 +150,9 @@ std::uint64_t unit_ms(std::string_view unit) {
 
 }  // namespace
 
-std::span<const GlobalFlag> global_flags() { return flags; }
+std::span<const GlobalFlag> global_flags() {
+    return flags;
+}
 
 const GlobalFlag* find_global_flag(std::string_view spelling) {
     for (const auto& flag : flags) {
@@ -164,7 +184,8 @@ Result<std::uint64_t> parse_duration_ms(std::string_view text) {
     const std::uint64_t factor = unit_ms(unit);
     std::uint64_t ms = 0;
     if (factor == 0 || __builtin_mul_overflow(number, factor, &ms)) return bad_duration(text);
-    if (ms > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() / 2)) return bad_duration(text);
+    if (ms > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max() / 2))
+        return bad_duration(text);
     return ms;
 }
 
@@ -175,8 +196,8 @@ Result<std::int64_t> parse_time(std::string_view text, std::int64_t now_unix_ms)
     if (ago.ends_with(" ago")) ago.remove_suffix(4);
     auto ms = parse_duration_ms(ago);
     if (!ms.ok()) {
-        return Error{ErrorCode::usage, "\"" + std::string(text.substr(0, 40)) + "\" is not a time.", "",
-                     "Write it like 2026-11-21T08:15:30Z, \"1 hour ago\" or 90s."};
+        return Error{ErrorCode::usage, "\"" + std::string(text.substr(0, 40)) + "\" is not a time.",
+                     "", "Write it like 2026-11-21T08:15:30Z, \"1 hour ago\" or 90s."};
     }
     return now_unix_ms - static_cast<std::int64_t>(ms.value());
 }

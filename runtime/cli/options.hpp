@@ -30,7 +30,7 @@ struct GlobalOptions {
     std::optional<std::uint32_t> timeout_ms{};
     bool watch = false;
     std::string idempotency_key{};
-    std::string node{};      ///< endpoint
+    std::string node{};  ///< endpoint
     std::string token_file{};
     std::string data_dir{};
     std::string wallet{};

@@ -45,7 +45,8 @@ Result<std::optional<crypto::Secret>> given_password(Session& session, bool& fro
         return Found(without_line_end(std::move(text).value()));
     }
     if (!options.password_file.empty()) return wrap(read_password_file(options.password_file));
-    const auto variable = config::find_variable(session.console.environment, "AITBC_WALLET_PASSWORD");
+    const auto variable =
+        config::find_variable(session.console.environment, "AITBC_WALLET_PASSWORD");
     if (!variable.empty()) return Found(crypto::Secret::copy_of(variable));
     auto file = configured_file(session);
     if (!file.ok()) return file.error();
@@ -57,8 +58,9 @@ Result<std::optional<crypto::Secret>> given_password(Session& session, bool& fro
 }  // namespace
 
 Result<crypto::Secret> read_password_file(const std::string& path) {
-    struct stat facts {};
-    const bool open_to_others = ::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && (facts.st_mode & others) != 0;
+    struct stat facts{};
+    const bool open_to_others = ::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) &&
+                                (facts.st_mode & others) != 0;
     if (open_to_others) {
         return Error{ErrorCode::forbidden, "The password file \"" + path + "\" is open to others.",
                      "Its mode lets other users read it.", "chmod 600 " + path};
@@ -73,8 +75,10 @@ Result<crypto::Secret> find_password(Session& session, std::string_view wallet) 
     auto given = given_password(session, unused);
     if (!given.ok()) return given.error();
     if (given.value()) return std::move(*given.value());
-    if (session.may_ask()) return session.console.ask_secret("Password of wallet " + std::string(wallet) + ": ");
-    return Error{ErrorCode::unauthenticated, "The wallet \"" + std::string(wallet) + "\" needs its password.",
+    if (session.may_ask())
+        return session.console.ask_secret("Password of wallet " + std::string(wallet) + ": ");
+    return Error{ErrorCode::unauthenticated,
+                 "The wallet \"" + std::string(wallet) + "\" needs its password.",
                  "None is configured and there is no terminal to ask on.",
                  "Give --password-file FILE, --password-stdin or AITBC_WALLET_PASSWORD."};
 }
@@ -85,9 +89,11 @@ Result<crypto::Secret> password_from_made_file(Session& session) {
     if (exists(file.value())) return read_password_file(file.value());
     auto config = session.configuration();
     if (!config.ok()) return config.error();
-    auto password = supervise::ensure_wallet_password(config.value()->values, *session.console.random);
+    auto password =
+        supervise::ensure_wallet_password(config.value()->values, *session.console.random);
     if (!password.ok()) return password.error();
-    session.note("The wallet's password is a random one, kept in " + file.value() + " (mode 0600).");
+    session.note("The wallet's password is a random one, kept in " + file.value() +
+                 " (mode 0600).");
     return password;
 }
 
@@ -96,16 +102,19 @@ Result<crypto::Secret> new_password(Session& session, std::string_view wallet) {
     auto given = given_password(session, from_made_file);
     if (!given.ok()) return given.error();
     if (given.value()) {
-        if (from_made_file) session.note("The password is the one in the configured password file.");
+        if (from_made_file)
+            session.note("The password is the one in the configured password file.");
         return std::move(*given.value());
     }
     if (!session.may_ask()) return password_from_made_file(session);
-    auto first = session.console.ask_secret("New password for wallet " + std::string(wallet) + ": ");
+    auto first =
+        session.console.ask_secret("New password for wallet " + std::string(wallet) + ": ");
     if (!first.ok()) return first.error();
     auto second = session.console.ask_secret("Once more: ");
     if (!second.ok()) return second.error();
     if (first.value().equals(second.value())) return first;
-    return Error{ErrorCode::invalid_argument, "The two passwords differ.", "", "Type the same one twice."};
+    return Error{ErrorCode::invalid_argument, "The two passwords differ.", "",
+                 "Type the same one twice."};
 }
 
 }  // namespace ait::cli

@@ -17,8 +17,8 @@ class Session;
 /// source and nobody to ask.
 Result<crypto::Secret> find_password(Session& session, std::string_view wallet);
 
-/// For a new wallet. Asks twice; off a terminal, where nothing is configured, it makes the configured
-/// file with a random password and says so.
+/// For a new wallet. Asks twice; off a terminal, where nothing is configured, it makes the
+/// configured file with a random password and says so.
 Result<crypto::Secret> new_password(Session& session, std::string_view wallet);
 
 /// The configured file's password; the file is made (mode 0600, random content) where it is absent.

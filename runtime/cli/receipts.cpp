@@ -4,6 +4,7 @@
 
 #include "actors/consensus/receipt.hpp"
 #include "net/http_target.hpp"
+#include "runtime/base/crypto/hash.hpp"
 #include "runtime/cli/commands.hpp"
 #include "runtime/registry/registry.hpp"
 
@@ -19,11 +20,15 @@ const TransactionForm* form_of(std::string_view kind) {
     return nullptr;
 }
 
-Json first_of(const Json& facts, std::initializer_list<std::string_view> names) {
-    for (const auto name : names) {
-        if (const Json* found = find_path(facts, name)) return *found;
-    }
-    return nullptr;
+/// The bytes that the miner signed, as far as they can be had back from JSON: a node serves a JSON
+/// result in its compact form, and anything else as one text.
+std::string result_bytes(const Json& result) {
+    return result.is_string() ? result.get<std::string>() : dump_json(result);
+}
+
+std::string text_at(const Json& facts, std::string_view path) {
+    const Json* found = find_path(facts, path);
+    return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -37,8 +42,10 @@ Result<TrustedGenesis> trusted_genesis(Session& session) {
     if (!config.ok()) return config.error();
     const std::string& file = config.value()->values.node.genesis_file;
     std::error_code failure;
-    // A genesis file on this machine speaks for the local node's chain; one of another node does not.
-    const bool local = session.options.node.empty() && !file.empty() && std::filesystem::exists(file, failure);
+    // A genesis file on this machine speaks for the local node's chain; one of another node does
+    // not.
+    const bool local =
+        session.options.node.empty() && !file.empty() && std::filesystem::exists(file, failure);
     Result<std::string> text = std::string();
     if (local) {
         text = read_file(file, genesis_bytes_max);
@@ -58,11 +65,12 @@ Result<std::string> fetch_receipt(Session& session, const std::string& job_id) {
     if (!node.ok()) return node.error();
     auto call = session.call_options(false);
     if (!call.ok()) return call.error();
-    return node.value()->get_bytes("/api/v1/jobs/" + net::percent_encode(job_id) + "/receipt", call.value());
+    return node.value()->get_bytes("/api/v1/jobs/" + net::percent_encode(job_id) + "/receipt",
+                                   call.value());
 }
 
-Json proof_of(Session& session, const std::string& job_id) {
-    Json proof{{"verified", false}};
+Json proof_of(Session& session, const std::string& job_id, const Json& result) {
+    Json proof{{"verified", false}, {"result_verified", false}};
     const auto failed = [&proof](const Error& error) {
         proof["problem"] = error.what + (error.why.empty() ? "" : " " + error.why);
         proof["problem_code"] = std::string(error_code_row(error.code).name);
@@ -74,16 +82,21 @@ Json proof_of(Session& session, const std::string& job_id) {
     if (!trusted.ok()) return failed(trusted.error());
     auto facts = verify_receipt_text(receipt.value(), trusted.value().genesis);
     if (!facts.ok()) return failed(facts.error());
-    const std::string about = first_of(facts.value(), {"job_id"}).is_string() ? first_of(facts.value(), {"job_id"}).get<std::string>() : "";
+    const std::string about = text_at(facts.value(), "job_id");
     if (about != job_id) {
-        return failed({ErrorCode::check_failed, "The receipt is about another job.", "It says \"" + about.substr(0, 64) + "\".", ""});
+        return failed({ErrorCode::check_failed, "The receipt is about another job.",
+                       "It says \"" + about.substr(0, 64) + "\".", ""});
     }
+    const Json* height = find_path(facts.value(), "block_height");
+    const std::string signed_hash = text_at(facts.value(), "result.result");
+    const std::string shown_hash = to_hex(crypto::blake2b_256(result_bytes(result)).view());
     proof["verified"] = true;
-    proof["receipt_id"] = first_of(facts.value(), {"receipt_id"});
-    proof["miner_key"] = first_of(facts.value(), {"miner_key"});
-    proof["block_height"] = first_of(facts.value(), {"block_height", "height"});
-    proof["tx_hash"] = first_of(facts.value(), {"transaction_hash", "tx_hash"});
-    proof["output_hash"] = first_of(facts.value(), {"output_hash", "result"});
+    proof["result_verified"] = signed_hash == shown_hash;
+    proof["receipt_id"] = text_at(facts.value(), "receipt_id");
+    proof["miner_key"] = text_at(facts.value(), "miner_key");
+    proof["block_height"] = height == nullptr ? Json(nullptr) : *height;
+    proof["tx_hash"] = text_at(facts.value(), "transaction_hash");
+    proof["output_hash"] = signed_hash;
     proof["genesis"] = trusted.value().source;
     return proof;
 }

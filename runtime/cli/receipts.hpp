@@ -21,7 +21,9 @@ Result<TrustedGenesis> trusted_genesis(Session& session);
 /// The bytes of a job's receipt exactly as the node serves them.
 Result<std::string> fetch_receipt(Session& session, const std::string& job_id);
 
-/// {receipt_id, verified, miner_key, block_height, tx_hash, genesis, problem?} for a job's result.
-Json proof_of(Session& session, const std::string& job_id);
+/// {receipt_id, verified, result_verified, miner_key, block_height, tx_hash, genesis, problem?} for
+/// a job's result. `verified`: the receipt holds; `result_verified`: and the result shown is the
+/// one whose hash the miner signed.
+Json proof_of(Session& session, const std::string& job_id, const Json& result);
 
 }  // namespace ait::cli

@@ -60,9 +60,11 @@ std::string name_of_thing(const Json& item, const std::vector<std::string>& colu
         const Json* found = find_path(item, path);
         return found != nullptr && found->is_string() ? printable(found->get<std::string>()) : "";
     };
-    if (!item.is_object()) return item.is_string() ? printable(item.get<std::string>()) : dump_json(item);
+    if (!item.is_object())
+        return item.is_string() ? printable(item.get<std::string>()) : dump_json(item);
     for (const auto& [key, value] : item.items()) {
-        const bool names = key.ends_with("_id") || key == "id" || key == "name" || key == "hash" || key == "address";
+        const bool names = key.ends_with("_id") || key == "id" || key == "name" || key == "hash" ||
+                           key == "address";
         if (names && value.is_string()) return printable(value.get<std::string>());
     }
     return columns.empty() ? dump_json(item) : text(columns.front());
@@ -71,7 +73,8 @@ std::string name_of_thing(const Json& item, const std::vector<std::string>& colu
 std::string render_names(const Json& value, const RenderStyle& style) {
     if (!style.list) return name_of_thing(value, {}) + "\n";
     std::string text;
-    for (const auto& item : items_of(value)) text += name_of_thing(item, columns_of(items_of(value), style)) + "\n";
+    for (const auto& item : items_of(value))
+        text += name_of_thing(item, columns_of(items_of(value), style)) + "\n";
     return text;
 }
 
@@ -129,7 +132,9 @@ ValueKind kind_at(const Schema* schema, std::string_view path) {
     ValueKind kind = ValueKind::text;
     for (const auto part : registry::split(path, '.')) {
         if (schema == nullptr) return ValueKind::text;
-        const auto found = std::find_if(schema->fields.begin(), schema->fields.end(), [&](const SchemaField& field) { return field.name == part; });
+        const auto found =
+            std::find_if(schema->fields.begin(), schema->fields.end(),
+                         [&](const SchemaField& field) { return field.name == part; });
         if (found == schema->fields.end()) return ValueKind::text;
         kind = found->kind;
         schema = found->object;
@@ -145,7 +150,8 @@ std::vector<std::string> columns_of(const Json& items, const RenderStyle& style)
     for (const auto& item : items) {
         if (!item.is_object()) continue;
         for (const auto& [key, value] : item.items()) {
-            if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
+            if (std::find(columns.begin(), columns.end(), key) == columns.end())
+                columns.push_back(key);
         }
     }
     return columns;
@@ -156,10 +162,14 @@ std::string relative_time(std::int64_t unix_ms, std::int64_t now_unix_ms) {
     const std::int64_t size = seconds < 0 ? -seconds : seconds;
     if (size == 0) return "now";
     std::string text;
-    if (size < 60) text = std::to_string(size) + "s";
-    else if (size < 3'600) text = std::to_string(size / 60) + "m";
-    else if (size < 86'400) text = std::to_string(size / 3'600) + "h";
-    else text = std::to_string(size / 86'400) + "d";
+    if (size < 60)
+        text = std::to_string(size) + "s";
+    else if (size < 3'600)
+        text = std::to_string(size / 60) + "m";
+    else if (size < 86'400)
+        text = std::to_string(size / 3'600) + "h";
+    else
+        text = std::to_string(size / 86'400) + "d";
     return seconds < 0 ? "in " + text : text + " ago";
 }
 
@@ -182,12 +192,18 @@ Result<std::string> render(const Json& value, const RenderStyle& style) {
     if (auto known = check_fields(value, style); !known.ok()) return known.error();
     switch (style.format) {
         case OutputFormat::table:
-        case OutputFormat::wide: return render_table(value, style);
-        case OutputFormat::json: return dump_json_pretty(with_fields(value, style)) + "\n";
-        case OutputFormat::yaml: return render_yaml(with_fields(value, style));
-        case OutputFormat::jsonl: return render_lines(with_fields(value, style), style);
-        case OutputFormat::csv: return render_csv(value, style);
-        case OutputFormat::name: return render_names(value, style);
+        case OutputFormat::wide:
+            return render_table(value, style);
+        case OutputFormat::json:
+            return dump_json_pretty(with_fields(value, style)) + "\n";
+        case OutputFormat::yaml:
+            return render_yaml(with_fields(value, style));
+        case OutputFormat::jsonl:
+            return render_lines(with_fields(value, style), style);
+        case OutputFormat::csv:
+            return render_csv(value, style);
+        case OutputFormat::name:
+            return render_names(value, style);
     }
     return std::string();
 }

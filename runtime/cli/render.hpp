@@ -16,11 +16,11 @@ namespace ait::cli {
 struct RenderStyle {
     OutputFormat format = OutputFormat::table;
     bool header = true;
-    bool list = false;                     ///< {"items":[...]}: one row each
-    std::vector<std::string> columns{};    ///< of a list; paths such as "miner.region"
-    std::vector<std::string> fields{};     ///< asked for; stand over columns, also in JSON
-    const Schema* schema = nullptr;        ///< tells amounts and times from texts; may be null
-    std::int64_t now_unix_ms = 0;          ///< for relative times
+    bool list = false;                   ///< {"items":[...]}: one row each
+    std::vector<std::string> columns{};  ///< of a list; paths such as "miner.region"
+    std::vector<std::string> fields{};   ///< asked for; stand over columns, also in JSON
+    const Schema* schema = nullptr;      ///< tells amounts and times from texts; may be null
+    std::int64_t now_unix_ms = 0;        ///< for relative times
 };
 
 /// Ends with a line feed unless empty. Error: invalid_argument for a field that is nowhere.

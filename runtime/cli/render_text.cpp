@@ -23,19 +23,25 @@ CodePoint code_point_at(std::string_view text, std::size_t at) {
     const std::uint32_t first = byte(0);
     if (first < 0x80U) return {first, 1};
     if (first < 0xE0U) return {(first & 0x1FU) << 6U | (byte(1) & 0x3FU), 2};
-    if (first < 0xF0U) return {(first & 0x0FU) << 12U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU), 3};
-    return {(first & 0x07U) << 18U | (byte(1) & 0x3FU) << 12U | (byte(2) & 0x3FU) << 6U | (byte(3) & 0x3FU), 4};
+    if (first < 0xF0U)
+        return {(first & 0x0FU) << 12U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU), 3};
+    return {(first & 0x07U) << 18U | (byte(1) & 0x3FU) << 12U | (byte(2) & 0x3FU) << 6U |
+                (byte(3) & 0x3FU),
+            4};
 }
 
 bool is_control(std::uint32_t c) {
-    const bool format = (c >= 0x200BU && c <= 0x200FU) || (c >= 0x202AU && c <= 0x202EU) || (c >= 0x2066U && c <= 0x2069U);
+    const bool format = (c >= 0x200BU && c <= 0x200FU) || (c >= 0x202AU && c <= 0x202EU) ||
+                        (c >= 0x2066U && c <= 0x2069U);
     return c < 0x20U || (c >= 0x7FU && c < 0xA0U) || format;
 }
 
 bool is_wide(std::uint32_t c) {
-    return (c >= 0x1100U && c <= 0x115FU) || (c >= 0x2E80U && c <= 0xA4CFU) || (c >= 0xAC00U && c <= 0xD7A3U) ||
-           (c >= 0xF900U && c <= 0xFAFFU) || (c >= 0xFE30U && c <= 0xFE6FU) || (c >= 0xFF00U && c <= 0xFF60U) ||
-           (c >= 0xFFE0U && c <= 0xFFE6U) || (c >= 0x1F300U && c <= 0x1FAFFU) || (c >= 0x20000U && c <= 0x3FFFDU);
+    return (c >= 0x1100U && c <= 0x115FU) || (c >= 0x2E80U && c <= 0xA4CFU) ||
+           (c >= 0xAC00U && c <= 0xD7A3U) || (c >= 0xF900U && c <= 0xFAFFU) ||
+           (c >= 0xFE30U && c <= 0xFE6FU) || (c >= 0xFF00U && c <= 0xFF60U) ||
+           (c >= 0xFFE0U && c <= 0xFFE6U) || (c >= 0x1F300U && c <= 0x1FAFFU) ||
+           (c >= 0x20000U && c <= 0x3FFFDU);
 }
 
 std::string padded(const std::string& text, std::size_t width, bool right) {
@@ -60,7 +66,8 @@ struct Line {
 std::string aligned(const std::vector<Line>& lines, const std::vector<bool>& right) {
     std::vector<std::size_t> widths(right.size(), 0);
     for (const auto& line : lines) {
-        for (std::size_t i = 0; i < line.cells.size(); ++i) widths[i] = std::max(widths[i], display_width(line.cells[i]));
+        for (std::size_t i = 0; i < line.cells.size(); ++i)
+            widths[i] = std::max(widths[i], display_width(line.cells[i]));
     }
     std::string text;
     for (const auto& line : lines) {
@@ -82,7 +89,8 @@ std::string list_table(const Json& items, const RenderStyle& style) {
     Line head;
     for (const auto& column : columns) {
         const auto kind = kind_at(style.schema, column);
-        right.push_back(kind == ValueKind::amount || kind == ValueKind::integer || kind == ValueKind::number);
+        right.push_back(kind == ValueKind::amount || kind == ValueKind::integer ||
+                        kind == ValueKind::number);
         head.cells.push_back(upper(column));
     }
     if (style.header) lines.push_back(std::move(head));
@@ -90,7 +98,8 @@ std::string list_table(const Json& items, const RenderStyle& style) {
         Line line;
         for (const auto& column : columns) {
             const Json* value = find_path(item, column);
-            line.cells.push_back(value == nullptr ? "-" : cell_text(*value, kind_at(style.schema, column), style));
+            line.cells.push_back(
+                value == nullptr ? "-" : cell_text(*value, kind_at(style.schema, column), style));
         }
         lines.push_back(std::move(line));
     }
@@ -98,24 +107,29 @@ std::string list_table(const Json& items, const RenderStyle& style) {
 }
 
 /// One line a leaf: "payment.amount  10". Lists of objects are numbered: "miners[0].rules[1].why".
-void flatten(const Json& value, const std::string& path, const std::string& schema_path, const RenderStyle& style,
-             std::vector<Line>& lines, std::size_t depth) {
+void flatten(const Json& value, const std::string& path, const std::string& schema_path,
+             const RenderStyle& style, std::vector<Line>& lines, std::size_t depth) {
     const bool deep = value.is_structured() && !value.empty() && depth < nesting_max;
     if (deep && value.is_object()) {
         for (const auto& [key, inner] : value.items()) {
             const std::string dot = path.empty() ? "" : ".";
-            flatten(inner, path + dot + key, schema_path + (schema_path.empty() ? "" : ".") + key, style, lines, depth + 1);
+            flatten(inner, path + dot + key, schema_path + (schema_path.empty() ? "" : ".") + key,
+                    style, lines, depth + 1);
         }
         return;
     }
-    const bool structured = deep && std::any_of(value.begin(), value.end(), [](const Json& each) { return each.is_structured(); });
+    const bool structured = deep && std::any_of(value.begin(), value.end(), [](const Json& each) {
+                                return each.is_structured();
+                            });
     if (structured) {
         for (std::size_t i = 0; i < value.size(); ++i) {
-            flatten(value[i], path + "[" + std::to_string(i) + "]", schema_path, style, lines, depth + 1);
+            flatten(value[i], path + "[" + std::to_string(i) + "]", schema_path, style, lines,
+                    depth + 1);
         }
         return;
     }
-    lines.push_back({{printable(path), cell_text(value, kind_at(style.schema, schema_path), style)}});
+    lines.push_back(
+        {{printable(path), cell_text(value, kind_at(style.schema, schema_path), style)}});
 }
 
 std::string object_table(const Json& value, const RenderStyle& style) {
@@ -125,7 +139,10 @@ std::string object_table(const Json& value, const RenderStyle& style) {
     } else {
         for (const auto& field : style.fields) {
             const Json* found = find_path(value, field);
-            lines.push_back({{field, found == nullptr ? "-" : cell_text(*found, kind_at(style.schema, field), style)}});
+            lines.push_back(
+                {{field, found == nullptr
+                             ? "-"
+                             : cell_text(*found, kind_at(style.schema, field), style)}});
         }
     }
     if (!style.header) {
@@ -140,11 +157,13 @@ bool plain_in_yaml(const std::string& text) {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
     if (!letter(text.front())) return false;
     for (const char c : text) {
-        const bool good = letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '/' || c == '.';
+        const bool good =
+            letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '/' || c == '.';
         if (!good) return false;
     }
     // Words that YAML 1.1 or 1.2 reads as something else than text.
-    static constexpr std::string_view reserved[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+    static constexpr std::string_view reserved[] = {"true", "false", "null", "yes", "no",
+                                                    "on",   "off",   "y",    "n"};
     std::string lower = text;
     for (auto& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
     return std::find(std::begin(reserved), std::end(reserved), lower) == std::end(reserved);
@@ -152,7 +171,8 @@ bool plain_in_yaml(const std::string& text) {
 
 /// JSON texts are YAML texts, so whatever is not plain keeps its JSON form.
 std::string yaml_scalar(const Json& value) {
-    if (value.is_string() && plain_in_yaml(value.get_ref<const std::string&>())) return value.get<std::string>();
+    if (value.is_string() && plain_in_yaml(value.get_ref<const std::string&>()))
+        return value.get<std::string>();
     return dump_json(value);
 }
 
@@ -195,9 +215,12 @@ std::string printable(std::string_view text) {
     if (!is_utf8(text)) return std::string(replacement);
     for (std::size_t at = 0; at < text.size();) {
         const auto point = code_point_at(text, at);
-        if (point.value == '\n' || point.value == '\t') result += ' ';
-        else if (is_control(point.value)) result += replacement;
-        else result += text.substr(at, point.bytes);
+        if (point.value == '\n' || point.value == '\t')
+            result += ' ';
+        else if (is_control(point.value))
+            result += replacement;
+        else
+            result += text.substr(at, point.bytes);
         at += point.bytes;
     }
     return result;
@@ -241,7 +264,8 @@ std::string render_csv(const Json& value, const RenderStyle& style) {
     }
     if (style.header) text += "\r\n";
     for (const auto& item : items) {
-        for (std::size_t i = 0; i < columns.size(); ++i) text += (i == 0 ? "" : ",") + csv_cell(find_path(item, columns[i]));
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            text += (i == 0 ? "" : ",") + csv_cell(find_path(item, columns[i]));
         text += "\r\n";
     }
     return text;

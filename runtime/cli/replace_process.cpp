@@ -19,8 +19,8 @@ Error replace_process(const std::string& program, const std::vector<std::string>
     ::signal(SIGINT, SIG_DFL);
     ::signal(SIGTERM, SIG_DFL);
     ::execv(program.c_str(), pointers.data());
-    return {ErrorCode::unavailable, "\"" + program + "\" cannot be started.", std::generic_category().message(errno) + ".",
-            "Install aitbcd beside aitbc."};
+    return {ErrorCode::unavailable, "\"" + program + "\" cannot be started.",
+            std::generic_category().message(errno) + ".", "Install aitbcd beside aitbc."};
 }
 
 }  // namespace ait::cli

@@ -13,17 +13,22 @@ namespace {
 constexpr std::uint32_t large_text_bytes = 4'096;
 
 bool takes_large_input(const Parameter& parameter) {
-    const bool structured = parameter.kind == ValueKind::json || parameter.kind == ValueKind::object || parameter.kind == ValueKind::list;
-    return structured || (parameter.kind == ValueKind::text && parameter.bytes_max > large_text_bytes);
+    const bool structured = parameter.kind == ValueKind::json ||
+                            parameter.kind == ValueKind::object ||
+                            parameter.kind == ValueKind::list;
+    return structured ||
+           (parameter.kind == ValueKind::text && parameter.bytes_max > large_text_bytes);
 }
 
-/// Where a JSON document is the thing itself, as in `batch-submit jobs.json`, a bare file name does.
+/// Where a JSON document is the thing itself, as in `batch-submit jobs.json`, a bare file name
+/// does.
 bool is_file_name(const Parameter& parameter, std::string_view text) {
     if (!parameter.positional || parameter.kind != ValueKind::json || text.empty()) return false;
     return std::string_view("[{\"@-").find(text.front()) == std::string_view::npos;
 }
 
-Result<Json> value_of_bytes(const Parameter& parameter, const std::string& path, const std::string& bytes) {
+Result<Json> value_of_bytes(const Parameter& parameter, const std::string& path,
+                            const std::string& bytes) {
     if (parameter.kind == ValueKind::json) return rows_of_file(path, bytes);
     return registry::value_from_text(parameter, bytes);
 }
@@ -33,8 +38,10 @@ Result<Json> wallet_address(Session& session, const std::string& name) {
     if (!store.ok()) return store.error();
     auto facts = store.value()->find(name);
     if (facts.ok()) return Json(crypto::to_text(facts.value().address));
-    return Error{ErrorCode::invalid_argument, "\"" + name.substr(0, 64) + "\" is neither an address nor a wallet here.",
-                 facts.error().why, "Write an address (ait1...) or a name that `aitbc wallet list` shows."};
+    return Error{ErrorCode::invalid_argument,
+                 "\"" + name.substr(0, 64) + "\" is neither an address nor a wallet here.",
+                 facts.error().why,
+                 "Write an address (ait1...) or a name that `aitbc wallet list` shows."};
 }
 
 /// The last field of a CSV record and whether it was the record's last.
@@ -51,8 +58,12 @@ CsvCut cut_field(std::string_view text, std::size_t& at) {
     for (; at < text.size(); ++at) {
         const char c = text[at];
         if (quoted && c == '"') {
-            if (at + 1 < text.size() && text[at + 1] == '"') ++at;
-            else { quoted = false; continue; }
+            if (at + 1 < text.size() && text[at + 1] == '"')
+                ++at;
+            else {
+                quoted = false;
+                continue;
+            }
         } else if (!quoted && c == ',') {
             ++at;
             return cut;
@@ -84,8 +95,10 @@ Result<Json> rows_of_csv(const std::string& path, std::string_view text) {
         }
         if (fields.size() != names.size()) {
             return Error{ErrorCode::malformed, "\"" + path + "\" cannot be read as CSV.",
-                         "Record " + std::to_string(rows.size() + 1) + " has " + std::to_string(fields.size()) +
-                             " fields where the first line names " + std::to_string(names.size()) + ".", ""};
+                         "Record " + std::to_string(rows.size() + 1) + " has " +
+                             std::to_string(fields.size()) + " fields where the first line names " +
+                             std::to_string(names.size()) + ".",
+                         ""};
         }
         Json row = Json::object();
         for (std::size_t i = 0; i < names.size(); ++i) {
@@ -120,7 +133,8 @@ Status fill_account(Session& session, const Operation& operation, Json& input) {
     const auto in_path = registry::path_parameters(operation.rest.path);
     for (const auto& parameter : operation.parameters) {
         const bool own = parameter.name == "address" || parameter.name == "miner_id";
-        const bool in_route = std::find(in_path.begin(), in_path.end(), parameter.name) != in_path.end();
+        const bool in_route =
+            std::find(in_path.begin(), in_path.end(), parameter.name) != in_path.end();
         const bool wanted = in_route || parameter.kind == ValueKind::address;
         if (!own || !wanted || parameter.cli_only || input.contains(parameter.name)) continue;
         auto facts = session.wallet();
@@ -164,12 +178,14 @@ Error as_usage(const Operation& operation, Error error) {
 
 std::string text_in(const Json& input, std::string_view name, std::string fallback) {
     const auto found = input.find(name);
-    return found == input.end() || !found->is_string() ? std::move(fallback) : found->get<std::string>();
+    return found == input.end() || !found->is_string() ? std::move(fallback)
+                                                       : found->get<std::string>();
 }
 
 std::int64_t integer_in(const Json& input, std::string_view name, std::int64_t fallback) {
     const auto found = input.find(name);
-    return found == input.end() || !found->is_number_integer() ? fallback : found->get<std::int64_t>();
+    return found == input.end() || !found->is_number_integer() ? fallback
+                                                               : found->get<std::int64_t>();
 }
 
 bool flag_in(const Json& input, std::string_view name) {
@@ -182,7 +198,8 @@ Result<Json> rows_of_file(const std::string& path, std::string_view bytes) {
     if (path.ends_with(".jsonl") || path.ends_with(".ndjson")) return rows_of_lines(path, bytes);
     auto json = parse_json(bytes);
     if (json.ok()) return json;
-    return Error{json.error().code, "\"" + path + "\" cannot be read as JSON.", json.error().why, json.error().next};
+    return Error{json.error().code, "\"" + path + "\" cannot be read as JSON.", json.error().why,
+                 json.error().next};
 }
 
 Result<Json> read_value(Session& session, const GivenValue& given) {
@@ -203,7 +220,8 @@ Result<Json> read_value(Session& session, const GivenValue& given) {
             return value_of_bytes(parameter, path, bytes.value());
         }
     }
-    if (parameter.kind == ValueKind::address && !text.starts_with("ait1") && !text.starts_with("AIT1")) {
+    if (parameter.kind == ValueKind::address && !text.starts_with("ait1") &&
+        !text.starts_with("AIT1")) {
         return wallet_address(session, text);
     }
     if (parameter.kind == ValueKind::time) {
@@ -218,15 +236,20 @@ Status lift_options(const Invocation& invocation, GlobalOptions& options) {
     for (const auto& given : invocation.values) {
         if (!given.parameter->cli_only) continue;
         const auto name = given.parameter->name;
-        if (name == "wallet") options.wallet = given.text;
-        else if (name == "password_file") options.password_file = given.text;
-        else if (name == "watch") options.watch = options.watch || given.text == "true";
-        else if (name == "wait" && given.parameter->kind == ValueKind::boolean && given.text != "false") {
+        if (name == "wallet")
+            options.wallet = given.text;
+        else if (name == "password_file")
+            options.password_file = given.text;
+        else if (name == "watch")
+            options.watch = options.watch || given.text == "true";
+        else if (name == "wait" && given.parameter->kind == ValueKind::boolean &&
+                 given.text != "false") {
             options.wait = given.text == "true" ? "" : given.text;
         } else if (name == "timeout") {
             auto ms = parse_duration_ms(given.text);
             if (!ms.ok()) return ms.error();
-            options.timeout_ms = static_cast<std::uint32_t>(std::min<std::uint64_t>(ms.value(), UINT32_MAX));
+            options.timeout_ms =
+                static_cast<std::uint32_t>(std::min<std::uint64_t>(ms.value(), UINT32_MAX));
         }
     }
     return {};
@@ -236,14 +259,18 @@ Result<Request> build_request(Session& session, const Invocation& invocation) {
     const Operation& operation = *invocation.operation;
     Invocation lifted = invocation;
     std::erase_if(lifted.values, [](const GivenValue& given) {
-        const auto name = given.parameter->name;  // read by lift_options, with spellings of their own
-        return given.parameter->cli_only && (name == "wait" || name == "timeout") && given.parameter->kind != ValueKind::text;
+        const auto name =
+            given.parameter->name;  // read by lift_options, with spellings of their own
+        const bool waits = name == "wait" && given.parameter->kind == ValueKind::boolean;
+        return given.parameter->cli_only && (waits || name == "timeout");
     });
     auto raw = typed_values(session, lifted);
     if (!raw.ok()) return raw.error();
-    if (auto filled = fill_account(session, operation, raw.value()); !filled.ok()) return filled.error();
+    if (auto filled = fill_account(session, operation, raw.value()); !filled.ok())
+        return filled.error();
     if (auto ids = resolve_ids(session, operation, raw.value()); !ids.ok()) return ids.error();
-    auto checked = registry::check_input(operation, std::move(raw).value(), registry::InputSource::command_line);
+    auto checked = registry::check_input(operation, std::move(raw).value(),
+                                         registry::InputSource::command_line);
     if (!checked.ok()) return as_usage(operation, checked.error());
     Request request;
     request.operation = &operation;

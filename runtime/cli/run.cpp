@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "runtime/base/version.hpp"
 #include "runtime/cli/arguments.hpp"
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/help.hpp"
@@ -18,8 +19,10 @@ bool wants_json(std::span<const std::string> arguments) {
         if (argument == "--") break;
         for (const std::string_view flag : {"-o", "--output", "--format"}) {
             std::string_view value;
-            if (argument == flag && i + 1 < arguments.size()) value = arguments[i + 1];
-            else if (argument.starts_with(flag)) value = std::string_view(argument).substr(flag.size());
+            if (argument == flag && i + 1 < arguments.size())
+                value = arguments[i + 1];
+            else if (argument.starts_with(flag))
+                value = std::string_view(argument).substr(flag.size());
             if (value.starts_with('=')) value.remove_prefix(1);
             if (value == "json" || value == "jsonl") wanted = true;
         }
@@ -37,12 +40,14 @@ bool uses_color(const Console& console, ColorMode mode) {
     return console.err_is_terminal && !dumb && !refused;
 }
 
-int report(Console& console, const Error& error, bool json, const std::string& trace, ColorMode color) {
+int report(Console& console, const Error& error, bool json, const std::string& trace,
+           ColorMode color) {
     if (json) {
         console.err(dump_json(error_to_json(error, trace)) + "\n");
     } else {
         std::string text = render_error(error, trace);
-        if (uses_color(console, color)) text = std::string(red) + text.substr(0, 6) + std::string(plain) + text.substr(6);
+        if (uses_color(console, color))
+            text = std::string(red) + text.substr(0, 6) + std::string(plain) + text.substr(6);
         console.err(text);
     }
     if (error.code == ErrorCode::cancelled && console.stop.stop_requested()) {
@@ -54,21 +59,30 @@ int report(Console& console, const Error& error, bool json, const std::string& t
 
 /// Asking for the plan of something that has none must not do it.
 Status check_dry_run(const Operation& operation, const GlobalOptions& options) {
-    const bool changes = operation.kind == OperationKind::command || operation.kind == OperationKind::local;
-    const bool own = operation.kind == OperationKind::client && (operation.name.starts_with("wallet.") || operation.name.starts_with("node.") ||
-                                                                 operation.name.starts_with("miner.") || operation.name == "config.init");
-    if (!options.dry_run || operation.dry_run || (!changes && !own && operation.name != "miner.poll")) return {};
-    return Error{ErrorCode::unsupported, "`aitbc " + std::string(operation.cli) + "` has no dry run.", "", "Leave out --dry-run to do it."};
+    const bool changes =
+        operation.kind == OperationKind::command || operation.kind == OperationKind::local;
+    const bool own =
+        operation.kind == OperationKind::client &&
+        (operation.name.starts_with("wallet.") || operation.name.starts_with("node.") ||
+         operation.name.starts_with("miner.") || operation.name == "config.init");
+    if (!options.dry_run || operation.dry_run ||
+        (!changes && !own && operation.name != "miner.poll"))
+        return {};
+    return Error{ErrorCode::unsupported,
+                 "`aitbc " + std::string(operation.cli) + "` has no dry run.", "",
+                 "Leave out --dry-run to do it."};
 }
 
 Status show(Session& session, const Operation& operation, const Answer& answer) {
     if (answer.value.is_null() && !answer.plain) return {};
-    const bool as_text = answer.plain && !session.is_machine_output() && session.options.fields.empty();
+    const bool as_text =
+        answer.plain && !session.is_machine_output() && session.options.fields.empty();
     if (as_text) {
         session.console.out(*answer.plain);
         return {};
     }
-    auto text = render(answer.value, session.style_for(answer.shape != nullptr ? answer.shape : &operation));
+    auto text = render(answer.value,
+                       session.style_for(answer.shape != nullptr ? answer.shape : &operation));
     if (!text.ok()) return text.error();
     session.console.out(text.value());
     const Json* cursor = find_path(answer.value, "next_cursor");
@@ -78,21 +92,25 @@ Status show(Session& session, const Operation& operation, const Answer& answer) 
 }
 
 void show_next(Session& session, const Answer& answer) {
-    const bool wanted = session.console.out_is_terminal && session.console.err_is_terminal && !session.options.dry_run && !answer.verdict;
+    const bool wanted = session.console.out_is_terminal && session.console.err_is_terminal &&
+                        !session.options.dry_run && !answer.verdict;
     if (wanted && !answer.next.empty()) session.note("Next: " + answer.next);
 }
 
 /// After a command whose outcome is unknown, the same key makes a repeat harmless.
 Error with_retry_hint(const Session& session, const Operation& operation, Error error) {
-    const bool unknown = error.code == ErrorCode::deadline_exceeded && operation.kind == OperationKind::command;
+    const bool unknown =
+        error.code == ErrorCode::deadline_exceeded && operation.kind == OperationKind::command;
     if (!unknown || session.options.idempotency_key.empty()) return error;
-    error.next = "Repeat with --idempotency-key " + session.options.idempotency_key + ": it is never done twice.";
+    error.next = "Repeat with --idempotency-key " + session.options.idempotency_key +
+                 ": it is never done twice.";
     return error;
 }
 
 Result<Answer> run_invocation(Session& session, const Invocation& invocation) {
     const Operation& operation = *invocation.operation;
-    if (auto allowed = check_dry_run(operation, session.options); !allowed.ok()) return allowed.error();
+    if (auto allowed = check_dry_run(operation, session.options); !allowed.ok())
+        return allowed.error();
     auto request = build_request(session, invocation);
     if (!request.ok()) return request.error();
     auto answer = run_command(session, request.value());
@@ -103,9 +121,12 @@ Result<Answer> run_invocation(Session& session, const Invocation& invocation) {
 }
 
 int show_help(Console& console, const Invocation& invocation) {
-    if (invocation.operation != nullptr) console.out(command_help(*invocation.operation));
-    else if (invocation.words.empty()) console.out(main_help());
-    else console.out(group_help(invocation.words));
+    if (invocation.operation != nullptr)
+        console.out(command_help(*invocation.operation));
+    else if (invocation.words.empty())
+        console.out(main_help());
+    else
+        console.out(group_help(invocation.words));
     return 0;
 }
 
@@ -114,14 +135,19 @@ int incomplete(Console& console, const Invocation& invocation, bool json) {
     std::string words;
     for (const auto& word : invocation.words) words += " " + word;
     std::string known;
-    for (const auto& word : registry::next_words(invocation.words)) known += (known.empty() ? "" : ", ") + word;
-    return report(console, {ErrorCode::usage, "`aitbc" + words + "` needs one more word.", "It can be: " + known + ".",
-                            "`aitbc" + words + " --help` says what they do."}, json, "", invocation.options.color);
+    for (const auto& word : registry::next_words(invocation.words))
+        known += (known.empty() ? "" : ", ") + word;
+    return report(console,
+                  {ErrorCode::usage, "`aitbc" + words + "` needs one more word.",
+                   "It can be: " + known + ".", "`aitbc" + words + " --help` says what they do."},
+                  json, "", invocation.options.color);
 }
 
 }  // namespace
 
-std::string_view version_text() { return AIT_VERSION; }
+std::string_view version_text() {
+    return version;
+}
 
 int run(std::span<const std::string> arguments, Console& console) {
     const bool json = wants_json(arguments);
@@ -133,12 +159,14 @@ int run(std::span<const std::string> arguments, Console& console) {
     }
     if (invocation.options.help) return show_help(console, invocation);
     if (invocation.options.version) {
-        const std::string version(version_text());
-        console.out(json ? dump_json(Json{{"name", "aitbc"}, {"version", version}}) + "\n" : "aitbc " + version + "\n");
+        const std::string text(version_text());
+        console.out(json ? dump_json(Json{{"name", "aitbc"}, {"version", text}}) + "\n"
+                         : "aitbc " + text + "\n");
         return 0;
     }
     if (invocation.operation == nullptr) {
-        return invocation.words.empty() ? show_help(console, invocation) : incomplete(console, invocation, json);
+        return invocation.words.empty() ? show_help(console, invocation)
+                                        : incomplete(console, invocation, json);
     }
     Session session(console, invocation.options);
     const auto trace = [&session]() -> std::string {
@@ -146,8 +174,10 @@ int run(std::span<const std::string> arguments, Console& console) {
         return node.ok() ? node.value()->request_id() : "";
     };
     auto answer = run_invocation(session, invocation);
-    if (!answer.ok()) return report(console, answer.error(), json, trace(), invocation.options.color);
-    if (answer.value().verdict) return report(console, *answer.value().verdict, json, "", invocation.options.color);
+    if (!answer.ok())
+        return report(console, answer.error(), json, trace(), invocation.options.color);
+    if (answer.value().verdict)
+        return report(console, *answer.value().verdict, json, "", invocation.options.color);
     return 0;
 }
 

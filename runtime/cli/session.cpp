@@ -41,11 +41,13 @@ Result<net::HttpEndpoint> Session::endpoint() {
     if (!text.empty()) return net::parse_http_endpoint(text);
     auto config = configuration();
     if (!config.ok()) return config.error();
-    return net::HttpEndpoint{.is_unix = true, .socket_path = config.value()->values.gateway.unix_socket};
+    return net::HttpEndpoint{.is_unix = true,
+                             .socket_path = config.value()->values.gateway.unix_socket};
 }
 
 Result<std::string> Session::configured_token() {
-    if (options.token_file.empty()) return std::string(config::find_variable(console.environment, "AITBC_TOKEN"));
+    if (options.token_file.empty())
+        return std::string(config::find_variable(console.environment, "AITBC_TOKEN"));
     auto text = read_file(options.token_file, token_bytes_max);
     if (!text.ok()) return text.error();
     std::string token = std::move(text).value();
@@ -81,7 +83,8 @@ Result<wallet::WalletStore*> Session::wallets() {
     if (!wallets_) {
         auto config = configuration();
         if (!config.ok()) return config.error();
-        wallets_.emplace(config::layout_of(config.value()->values.node.data_dir).wallets, *console.random, *console.clock);
+        wallets_.emplace(config::layout_of(config.value()->values.node.data_dir).wallets,
+                         *console.random, *console.clock);
     }
     return &*wallets_;
 }
@@ -95,8 +98,10 @@ Result<wallet::WalletFacts> Session::wallet() {
         auto active = store.value()->active();
         if (!active.ok()) {
             if (active.error().code != ErrorCode::not_found) return active.error();
-            return Error{ErrorCode::not_found, "There is no active wallet.", "None has been made or chosen here.",
-                         "Make one: `aitbc wallet create --name NAME`; or start a local node, which does: `aitbc up`."};
+            return Error{ErrorCode::not_found, "There is no active wallet.",
+                         "None has been made or chosen here.",
+                         "Make one: `aitbc wallet create --name NAME`; or start a local node, "
+                         "which does: `aitbc up`."};
         }
         name = std::move(active).value();
     }
@@ -106,7 +111,8 @@ Result<wallet::WalletFacts> Session::wallet() {
 Result<std::string> Session::account_or_none() {
     auto facts = wallet();
     if (facts.ok()) return crypto::to_text(facts.value().address);
-    const bool named = !options.wallet.empty() || !config::find_variable(console.environment, "AITBC_WALLET").empty();
+    const bool named = !options.wallet.empty() ||
+                       !config::find_variable(console.environment, "AITBC_WALLET").empty();
     if (facts.error().code == ErrorCode::not_found && !named) return std::string();
     return facts.error();
 }
@@ -131,8 +137,10 @@ Result<CallOptions> Session::call_options(bool command) {
         options.idempotency_key = to_base32(console.random->bytes(idempotency_random_bytes));
     }
     if (options.idempotency_key.size() > limits::idempotency_key_bytes_max) {
-        return Error{ErrorCode::usage, "The idempotency key is too long.",
-                     "At most " + std::to_string(limits::idempotency_key_bytes_max) + " bytes are taken.", ""};
+        return Error{
+            ErrorCode::usage, "The idempotency key is too long.",
+            "At most " + std::to_string(limits::idempotency_key_bytes_max) + " bytes are taken.",
+            ""};
     }
     call.idempotency_key = options.idempotency_key;
     detail("idempotency key: " + call.idempotency_key);
@@ -163,7 +171,8 @@ RenderStyle Session::style_for(const Operation* shape) const {
     style.now_unix_ms = now_unix_ms();
     if (shape == nullptr) return style;
     style.list = shape->list;
-    for (const auto column : registry::split(shape->columns, ',')) style.columns.emplace_back(column);
+    for (const auto column : registry::split(shape->columns, ','))
+        style.columns.emplace_back(column);
     if (shape->response != nullptr) style.schema = &shape->response();
     return style;
 }

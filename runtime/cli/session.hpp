@@ -20,10 +20,11 @@ namespace ait::cli {
 /// What a command hands back. A null value prints nothing: it was shown piece by piece.
 struct Answer {
     Json value{};
-    const Operation* shape = nullptr;     ///< whose columns and schema apply; null = the command's own
-    std::string next{};                   ///< "Next:" line
-    std::optional<std::string> plain{};   ///< stands for the table where the value is a text, and is in it
-    std::optional<Error> verdict{};       ///< the result is shown, then this decides the exit status
+    const Operation* shape = nullptr;  ///< whose columns and schema apply; null = the command's own
+    std::string next{};                ///< "Next:" line
+    std::optional<std::string>
+        plain{};  ///< stands for the table where the value is a text, and is in it
+    std::optional<Error> verdict{};  ///< the result is shown, then this decides the exit status
 };
 
 class Session {

@@ -12,9 +12,10 @@ constexpr int attempts_max = 5;
 constexpr std::uint64_t expiry_heights = 1'000;
 
 Error unreadable(std::string_view field) {
-    return {ErrorCode::internal, "The node's answer cannot be used.",
-            "Its field \"" + std::string(field) + "\" is missing or of another type.",
-            "Check that node and command line are of one version: `aitbc status`, `aitbc version`."};
+    return {
+        ErrorCode::internal, "The node's answer cannot be used.",
+        "Its field \"" + std::string(field) + "\" is missing or of another type.",
+        "Check that node and command line are of one version: `aitbc status`, `aitbc version`."};
 }
 
 Result<std::uint64_t> number_at(const Json& answer, std::string_view name) {
@@ -43,13 +44,15 @@ Result<SigningFacts> chain_facts(NodeClient& node, const CallOptions& call) {
     return facts;
 }
 
-Result<std::uint64_t> next_nonce(NodeClient& node, const std::string& address, const CallOptions& call) {
+Result<std::uint64_t> next_nonce(NodeClient& node, const std::string& address,
+                                 const CallOptions& call) {
     auto account = node.get("/api/v1/accounts/" + address, call);
     if (!account.ok()) {
         if (account.error().code == ErrorCode::not_found) return std::uint64_t{1};
         return account.error();
     }
-    if (find_path(account.value(), "nonce_next") != nullptr) return number_at(account.value(), "nonce_next");
+    if (find_path(account.value(), "nonce_next") != nullptr)
+        return number_at(account.value(), "nonce_next");
     auto last = number_at(account.value(), "nonce");
     if (!last.ok()) return last.error();
     return last.value() + 1;
@@ -57,7 +60,8 @@ Result<std::uint64_t> next_nonce(NodeClient& node, const std::string& address, c
 
 }  // namespace
 
-Result<Json> sign_command(const SignedCommand& command, const SigningFacts& facts, const crypto::SecretKey& key) {
+Result<Json> sign_command(const SignedCommand& command, const SigningFacts& facts,
+                          const crypto::SecretKey& key) {
     const auto& form = command.operation->transaction;
     AIT_ASSERT(form.encode != nullptr);  // the registry's self-check has seen it
     auto body = form.encode(dump_json(command.fields));
@@ -76,7 +80,8 @@ Result<Json> sign_command(const SignedCommand& command, const SigningFacts& fact
         content.blobs.push_back(crypto::blake2b_256(blob));
         blobs.push_back(to_base64(blob));
     }
-    return Json{{"transaction", to_base64(consensus::sign_transaction(content, key))}, {"blobs", std::move(blobs)}};
+    return Json{{"transaction", to_base64(consensus::sign_transaction(content, key))},
+                {"blobs", std::move(blobs)}};
 }
 
 Result<Json> send_signed(Session& session, const SignedCommand& command) {
@@ -89,7 +94,8 @@ Result<Json> send_signed(Session& session, const SignedCommand& command) {
     if (!call.ok()) return call.error();
     CallOptions read = call.value();
     read.dry_run = false;
-    auto facts = chain_facts(*node.value(), read);  // before the password is asked: is there a node?
+    auto facts =
+        chain_facts(*node.value(), read);  // before the password is asked: is there a node?
     if (!facts.ok()) return facts.error();
     auto key = session.unlock(wallet.value());
     if (!key.ok()) return key.error();
@@ -100,8 +106,11 @@ Result<Json> send_signed(Session& session, const SignedCommand& command) {
         facts.value().nonce = nonce.value();
         auto body = sign_command(command, facts.value(), key.value());
         if (!body.ok()) return body.error();
-        auto answer = node.value()->post(*command.operation, command.fields, body.value(), call.value());
-        if (answer.ok() || answer.error().code != ErrorCode::nonce_mismatch || attempt == attempts_max) return answer;
+        auto answer =
+            node.value()->post(*command.operation, command.fields, body.value(), call.value());
+        if (answer.ok() || answer.error().code != ErrorCode::nonce_mismatch ||
+            attempt == attempts_max)
+            return answer;
         session.detail("another transaction of this account came first; signing again");
     }
 }

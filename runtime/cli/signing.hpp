@@ -28,6 +28,7 @@ struct SigningFacts {
     std::uint64_t nonce = 0;
     std::string idempotency_key{};
 };
-Result<Json> sign_command(const SignedCommand& command, const SigningFacts& facts, const crypto::SecretKey& key);
+Result<Json> sign_command(const SignedCommand& command, const SigningFacts& facts,
+                          const crypto::SecretKey& key);
 
 }  // namespace ait::cli

@@ -37,17 +37,21 @@ Status settle_active(WalletStore& store, const std::string& name, bool use) {
     return store.use(name);
 }
 
-Result<crypto::Secret> password_for_new(Session& session, const Request& request, const std::string& name) {
+Result<crypto::Secret> password_for_new(Session& session, const Request& request,
+                                        const std::string& name) {
     if (flag_in(request.local, "no_password")) return password_from_made_file(session);
     return new_password(session, name);
 }
 
 /// Shows the phrase as part of the result, or puts it into a file of its own.
-Status hand_over_phrase(Session& session, const Request& request, const crypto::Secret& phrase, Json& view) {
+Status hand_over_phrase(Session& session, const Request& request, const crypto::Secret& phrase,
+                        Json& view) {
     const std::string file = text_in(request.local, "out_file");
     if (file.empty()) {
         view["seed_phrase"] = std::string(phrase.view());
-        view["backup"] = "Write these words down now and keep them offline: they are shown once, and whoever has them has the money.";
+        view["backup"] =
+            "Write these words down now and keep them offline: they are shown once, and whoever "
+            "has them has the money.";
         return {};
     }
     std::string line = std::string(phrase.view()) + "\n";
@@ -73,17 +77,21 @@ Result<Answer> create(Session& session, const Request& request) {
     if (!password.ok()) return password.error();
     auto created = store.value()->create(name, password.value());
     if (!created.ok()) return created.error();
-    if (auto settled = settle_active(*store.value(), name, flag_in(request.local, "use")); !settled.ok()) return settled.error();
+    if (auto settled = settle_active(*store.value(), name, flag_in(request.local, "use"));
+        !settled.ok())
+        return settled.error();
     Answer answer;
     answer.value = view_of(created.value().facts, active_or_none(*store.value()));
     auto handed = hand_over_phrase(session, request, created.value().mnemonic, answer.value);
     if (!handed.ok()) {
         // The wallet is there; its phrase can still be had with the password.
         Error error = handed.error();
-        error.next = "The wallet was made. Get its phrase: aitbc wallet export " + name + " --seed --out-file FILE";
+        error.next = "The wallet was made. Get its phrase: aitbc wallet export " + name +
+                     " --seed --out-file FILE";
         return error;
     }
-    answer.next = flag_in(answer.value, "active") ? "aitbc wallet balance" : "aitbc wallet use " + name;
+    answer.next =
+        flag_in(answer.value, "active") ? "aitbc wallet balance" : "aitbc wallet use " + name;
     return answer;
 }
 
@@ -93,10 +101,12 @@ Result<Answer> list(Session& session, const Request& /*request*/) {
     auto all = store.value()->list();
     if (!all.ok()) return all.error();
     Json items = Json::array();
-    for (const auto& facts : all.value()) items.push_back(view_of(facts, active_or_none(*store.value())));
+    for (const auto& facts : all.value())
+        items.push_back(view_of(facts, active_or_none(*store.value())));
     Answer answer;
     answer.value = Json{{"items", std::move(items)}, {"next_cursor", nullptr}};
-    if (all.value().empty()) session.note("No wallet yet. Make one: aitbc wallet create --name NAME");
+    if (all.value().empty())
+        session.note("No wallet yet. Make one: aitbc wallet create --name NAME");
     return answer;
 }
 
@@ -128,17 +138,20 @@ Result<Answer> show(Session& session, const Request& request) {
 }
 
 /// A sealed wallet file opens with its own password and is sealed anew.
-Result<WalletFacts> import_sealed(WalletStore& store, const std::string& name, const wallet::KeystoreFile& file,
+Result<WalletFacts> import_sealed(WalletStore& store, const std::string& name,
+                                  const wallet::KeystoreFile& file,
                                   const crypto::Secret& password) {
     auto secret = wallet::open_sealed(file, password);
     if (!secret.ok()) return secret.error();
-    if (secret.value().kind == wallet::WalletSecret::Kind::seed) return store.import_seed(name, secret.value().bytes, password);
+    if (secret.value().kind == wallet::WalletSecret::Kind::seed)
+        return store.import_seed(name, secret.value().bytes, password);
     auto phrase = wallet::mnemonic_from_entropy(secret.value().bytes.view());
     if (!phrase.ok()) return phrase.error();
     return store.restore(name, phrase.value(), password, secret.value().account);
 }
 
-Result<WalletFacts> import_text(Session& session, const Request& request, const std::string& name, std::string text) {
+Result<WalletFacts> import_text(Session& session, const Request& request, const std::string& name,
+                                std::string text) {
     auto store = session.wallets();
     if (!store.ok()) return store.error();
     const bool sealed = text.find('{') != std::string::npos;
@@ -154,22 +167,27 @@ Result<WalletFacts> import_text(Session& session, const Request& request, const 
     if (!password.ok()) return password.error();
     const auto account = integer_in(request.local, "account", 0);
     if (account < 0 || account > static_cast<std::int64_t>(UINT32_MAX)) {
-        return Error{ErrorCode::invalid_argument, "The account number is out of range.", "", "Accounts count from 0."};
+        return Error{ErrorCode::invalid_argument, "The account number is out of range.", "",
+                     "Accounts count from 0."};
     }
-    return store.value()->restore(name, phrase, password.value(), static_cast<std::uint32_t>(account));
+    return store.value()->restore(name, phrase, password.value(),
+                                  static_cast<std::uint32_t>(account));
 }
 
 Result<Answer> import(Session& session, const Request& request) {
     const std::string name = text_in(request.local, "name");
     const std::string file = text_in(request.local, "file");
-    auto text = file == "-" ? session.console.read_input(seed_file_bytes_max) : read_file(file, seed_file_bytes_max);
+    auto text = file == "-" ? session.console.read_input(seed_file_bytes_max)
+                            : read_file(file, seed_file_bytes_max);
     if (!text.ok()) return text.error();
     auto facts = import_text(session, request, name, std::move(text).value());
     if (!facts.ok()) return facts.error();
     auto store = session.wallets();
     if (!store.ok()) return store.error();
-    if (auto settled = settle_active(*store.value(), name, false); !settled.ok()) return settled.error();
-    return Answer{.value = view_of(facts.value(), active_or_none(*store.value())), .next = "aitbc wallet balance --wallet " + name};
+    if (auto settled = settle_active(*store.value(), name, false); !settled.ok())
+        return settled.error();
+    return Answer{.value = view_of(facts.value(), active_or_none(*store.value())),
+                  .next = "aitbc wallet balance --wallet " + name};
 }
 
 Result<Answer> export_wallet(Session& session, const Request& request) {
@@ -190,7 +208,8 @@ Result<Answer> export_wallet(Session& session, const Request& request) {
         auto config = session.configuration();
         if (!config.ok()) return config.error();
         const auto folder = config::layout_of(config.value()->values.node.data_dir).wallets;
-        auto sealed = wallet::Directory(folder, *session.console.random).read(name + ".json", wallet::keystore_bytes_max);
+        auto sealed = wallet::Directory(folder, *session.console.random)
+                          .read(name + ".json", wallet::keystore_bytes_max);
         if (!sealed.ok()) return sealed.error();
         bytes = std::move(sealed).value();
     }
@@ -224,6 +243,8 @@ constexpr std::array rows{
 
 }  // namespace
 
-std::span<const CommandRow> wallet_commands() { return rows; }
+std::span<const CommandRow> wallet_commands() {
+    return rows;
+}
 
 }  // namespace ait::cli

@@ -41,10 +41,13 @@ Result<Json> checked_text(const Parameter& parameter, const std::string& text) {
     }
     if (!is_utf8(text)) return refuse(parameter, "It is not UTF-8.");
     switch (parameter.kind) {
-        case ValueKind::choice: return checked_choice(parameter, text);
+        case ValueKind::choice:
+            return checked_choice(parameter, text);
         case ValueKind::amount: {
             auto amount = parse_amount(text);
-            if (!amount.ok()) return refuse(parameter, amount.error().what + " " + amount.error().why, amount.error().next);
+            if (!amount.ok())
+                return refuse(parameter, amount.error().what + " " + amount.error().why,
+                              amount.error().next);
             return Json(to_text(amount.value()));
         }
         case ValueKind::time: {
@@ -54,7 +57,9 @@ Result<Json> checked_text(const Parameter& parameter, const std::string& text) {
         }
         case ValueKind::address: {
             auto address = crypto::parse_address(text);
-            if (!address.ok()) return refuse(parameter, address.error().what + " " + address.error().why, address.error().next);
+            if (!address.ok())
+                return refuse(parameter, address.error().what + " " + address.error().why,
+                              address.error().next);
             return Json(crypto::to_text(address.value()));
         }
         case ValueKind::hex: {
@@ -73,7 +78,8 @@ Result<Json> checked_text(const Parameter& parameter, const std::string& text) {
         case ValueKind::text:
         case ValueKind::list:
         case ValueKind::object:
-        case ValueKind::json: break;
+        case ValueKind::json:
+            break;
     }
     return Json(text);
 }
@@ -110,19 +116,23 @@ Result<Json> checked_value(const Parameter& parameter, const Json& value) {
             return value;
         case ValueKind::list:
         case ValueKind::object:
-        case ValueKind::json: return checked_structure(parameter, value);
+        case ValueKind::json:
+            return checked_structure(parameter, value);
         case ValueKind::text:
         case ValueKind::amount:
         case ValueKind::time:
         case ValueKind::address:
         case ValueKind::hex:
         case ValueKind::base64:
-        case ValueKind::choice: break;
+        case ValueKind::choice:
+            break;
     }
     if (!value.is_string()) {
         const bool amount = parameter.kind == ValueKind::amount;
-        return refuse(parameter, amount ? "An amount is a decimal string, never a number." : "It must be a string.",
-                      amount ? "Write it in quotes, like \"0.5\"." : "");
+        return refuse(
+            parameter,
+            amount ? "An amount is a decimal string, never a number." : "It must be a string.",
+            amount ? "Write it in quotes, like \"0.5\"." : "");
     }
     return checked_text(parameter, value.get_ref<const std::string&>());
 }
@@ -146,13 +156,15 @@ Result<Json> default_of(const Parameter& parameter) {
 Error unknown_field(const Operation& operation, const std::string& name, InputSource source) {
     std::vector<std::string> known;
     for (const auto& parameter : operation.parameters) {
-        if (source == InputSource::command_line || !parameter.cli_only) known.emplace_back(parameter.name);
+        if (source == InputSource::command_line || !parameter.cli_only)
+            known.emplace_back(parameter.name);
     }
     std::string all;
     for (const auto& each : known) all += (all.empty() ? "" : ", ") + each;
     return {ErrorCode::invalid_argument,
             "\"" + name.substr(0, 64) + "\" is not a field of " + std::string(operation.name) + ".",
-            all.empty() ? "It takes no fields." : "It takes: " + all + ".", did_you_mean(name, known)};
+            all.empty() ? "It takes no fields." : "It takes: " + all + ".",
+            did_you_mean(name, known)};
 }
 
 Result<Json> number_from_text(const Parameter& parameter, std::string_view text) {
@@ -160,7 +172,8 @@ Result<Json> number_from_text(const Parameter& parameter, std::string_view text)
         std::int64_t number = 0;
         const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
         if (failure != std::errc{} || end != text.data() + text.size()) {
-            return refuse(parameter, "\"" + std::string(text.substr(0, 40)) + "\" is not a whole number.");
+            return refuse(parameter,
+                          "\"" + std::string(text.substr(0, 40)) + "\" is not a whole number.");
         }
         return Json(number);
     }
@@ -177,9 +190,11 @@ Result<Json> one_from_text(const Parameter& parameter, std::string_view text) {
         case ValueKind::boolean:
             if (text == "true" || text == "yes" || text == "1") return Json(true);
             if (text == "false" || text == "no" || text == "0") return Json(false);
-            return refuse(parameter, "\"" + std::string(text.substr(0, 40)) + "\" is neither true nor false.");
+            return refuse(parameter,
+                          "\"" + std::string(text.substr(0, 40)) + "\" is neither true nor false.");
         case ValueKind::integer:
-        case ValueKind::number: return number_from_text(parameter, text);
+        case ValueKind::number:
+            return number_from_text(parameter, text);
         case ValueKind::list:
         case ValueKind::object: {
             auto json = parse_json(text);
@@ -197,7 +212,8 @@ Result<Json> one_from_text(const Parameter& parameter, std::string_view text) {
         case ValueKind::address:
         case ValueKind::hex:
         case ValueKind::base64:
-        case ValueKind::choice: break;
+        case ValueKind::choice:
+            break;
     }
     return checked_text(parameter, std::string(text));
 }
@@ -232,7 +248,8 @@ Result<Json> check_input(const Operation& operation, Json raw, InputSource sourc
     if (raw.is_null()) raw = Json::object();
     if (!raw.is_object()) {
         return Error{ErrorCode::malformed, "The input is not a JSON object.",
-                     "It is a " + std::string(raw.type_name()) + ".", "Send {\"field\": value, ...}."};
+                     "It is a " + std::string(raw.type_name()) + ".",
+                     "Send {\"field\": value, ...}."};
     }
     Json checked = Json::object();
     std::size_t used = 0;
@@ -241,7 +258,8 @@ Result<Json> check_input(const Operation& operation, Json raw, InputSource sourc
         const auto found = raw.find(parameter.name);
         if (found != raw.end()) ++used;
         if (found != raw.end() && !found->is_null()) {
-            auto value = parameter.repeated ? checked_list(parameter, *found) : checked_value(parameter, *found);
+            auto value = parameter.repeated ? checked_list(parameter, *found)
+                                            : checked_value(parameter, *found);
             if (!value.ok()) return value.error();
             checked[std::string(parameter.name)] = std::move(value).value();
         } else if (!parameter.default_text.empty()) {
@@ -249,15 +267,19 @@ Result<Json> check_input(const Operation& operation, Json raw, InputSource sourc
             if (!value.ok()) return value.error();
             checked[std::string(parameter.name)] = std::move(value).value();
         } else if (parameter.presence == Presence::required) {
-            return Error{ErrorCode::invalid_argument, "\"" + std::string(parameter.name) + "\" is missing.",
-                         std::string(operation.name) + " needs it: " + std::string(parameter.help), ""};
+            return Error{
+                ErrorCode::invalid_argument, "\"" + std::string(parameter.name) + "\" is missing.",
+                std::string(operation.name) + " needs it: " + std::string(parameter.help), ""};
         }
     }
     if (used == raw.size()) return checked;
     for (const auto& [name, value] : raw.items()) {
-        const bool known = std::any_of(operation.parameters.begin(), operation.parameters.end(), [&](const Parameter& parameter) {
-            return parameter.name == name && (source == InputSource::command_line || !parameter.cli_only);
-        });
+        const bool known =
+            std::any_of(operation.parameters.begin(), operation.parameters.end(),
+                        [&](const Parameter& parameter) {
+                            return parameter.name == name &&
+                                   (source == InputSource::command_line || !parameter.cli_only);
+                        });
         if (!known) return unknown_field(operation, name, source);
     }
     return checked;

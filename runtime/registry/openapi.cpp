@@ -11,19 +11,31 @@ namespace {
 
 Json schema_of_kind(ValueKind kind) {
     switch (kind) {
-        case ValueKind::boolean: return {{"type", "boolean"}};
-        case ValueKind::integer: return {{"type", "integer"}};
-        case ValueKind::number: return {{"type", "number"}};
+        case ValueKind::boolean:
+            return {{"type", "boolean"}};
+        case ValueKind::integer:
+            return {{"type", "integer"}};
+        case ValueKind::number:
+            return {{"type", "number"}};
         case ValueKind::text:
-        case ValueKind::choice: return {{"type", "string"}};
-        case ValueKind::amount: return {{"type", "string"}, {"pattern", "^[0-9]+(\\.[0-9]{1,6})?$"}};
-        case ValueKind::time: return {{"type", "string"}, {"format", "date-time"}};
-        case ValueKind::address: return {{"type", "string"}, {"pattern", "^ait1[02-9ac-hj-np-z]+$"}};
-        case ValueKind::hex: return {{"type", "string"}, {"pattern", "^([0-9a-f]{2})*$"}};
-        case ValueKind::base64: return {{"type", "string"}, {"contentEncoding", "base64"}};
-        case ValueKind::list: return {{"type", "array"}};
-        case ValueKind::object: return {{"type", "object"}};
-        case ValueKind::json: return Json::object();
+        case ValueKind::choice:
+            return {{"type", "string"}};
+        case ValueKind::amount:
+            return {{"type", "string"}, {"pattern", "^[0-9]+(\\.[0-9]{1,6})?$"}};
+        case ValueKind::time:
+            return {{"type", "string"}, {"format", "date-time"}};
+        case ValueKind::address:
+            return {{"type", "string"}, {"pattern", "^ait1[02-9ac-hj-np-z]+$"}};
+        case ValueKind::hex:
+            return {{"type", "string"}, {"pattern", "^([0-9a-f]{2})*$"}};
+        case ValueKind::base64:
+            return {{"type", "string"}, {"contentEncoding", "base64"}};
+        case ValueKind::list:
+            return {{"type", "array"}};
+        case ValueKind::object:
+            return {{"type", "object"}};
+        case ValueKind::json:
+            return Json::object();
     }
     return Json::object();
 }
@@ -43,7 +55,8 @@ bool may_be_null(const SchemaField& field) {
 Json field_schema(const SchemaField& field) {
     Json schema = schema_of_kind(field.kind);
     if (field.kind == ValueKind::list) {
-        schema["items"] = field.object != nullptr ? json_schema(*field.object) : schema_of_kind(field.element);
+        schema["items"] =
+            field.object != nullptr ? json_schema(*field.object) : schema_of_kind(field.element);
         if (!field.choices.empty()) schema["items"]["enum"] = choices_json(field.choices);
     } else if (field.object != nullptr) {
         schema = json_schema(*field.object);
@@ -67,9 +80,12 @@ Json json_content(Json schema) {
 
 /// What the chain adds to a command's own answer.
 void add_inclusion(Json& schema) {
-    schema["properties"]["transaction_hash"] = {{"type", "string"}, {"description", "The transaction's hash."}};
-    schema["properties"]["height"] = {{"type", "integer"}, {"description", "The block that holds it."}};
-    schema["properties"]["block_time"] = {{"type", "string"}, {"format", "date-time"}, {"description", "That block's time."}};
+    schema["properties"]["transaction_hash"] = {{"type", "string"},
+                                                {"description", "The transaction's hash."}};
+    schema["properties"]["height"] = {{"type", "integer"},
+                                      {"description", "The block that holds it."}};
+    schema["properties"]["block_time"] = {
+        {"type", "string"}, {"format", "date-time"}, {"description", "That block's time."}};
 }
 
 Json answer_schema(const Operation& row) {
@@ -91,7 +107,9 @@ Json answers_of(const Operation& row) {
     }
     good["content"]["application/json"] = {{"schema", answer_schema(row)}};
     return {{"200", std::move(good)},
-            {"default", {{"description", "A refusal or a failure."}, {"content", json_content(reference("Error"))}}}};
+            {"default",
+             {{"description", "A refusal or a failure."},
+              {"content", json_content(reference("Error"))}}}};
 }
 
 Json parameter_object(const Parameter& parameter, bool in_path) {
@@ -104,12 +122,17 @@ Json parameter_object(const Parameter& parameter, bool in_path) {
 }
 
 Json signed_body() {
-    return {{"type", "object"},
-            {"properties",
-             {{"transaction", {{"type", "string"}, {"contentEncoding", "base64"}, {"description", "The signed transaction."}}},
-              {"blobs", {{"type", "array"}, {"items", {{"type", "string"}, {"contentEncoding", "base64"}}}}}}},
-            {"required", Json::array({"transaction"})},
-            {"additionalProperties", false}};
+    return {
+        {"type", "object"},
+        {"properties",
+         {{"transaction",
+           {{"type", "string"},
+            {"contentEncoding", "base64"},
+            {"description", "The signed transaction."}}},
+          {"blobs",
+           {{"type", "array"}, {"items", {{"type", "string"}, {"contentEncoding", "base64"}}}}}}},
+        {"required", Json::array({"transaction"})},
+        {"additionalProperties", false}};
 }
 
 Json plain_body(const Operation& row, std::span<const std::string_view> in_path) {
@@ -119,16 +142,19 @@ Json plain_body(const Operation& row, std::span<const std::string_view> in_path)
         if (parameter.cli_only) continue;
         if (std::find(in_path.begin(), in_path.end(), parameter.name) != in_path.end()) continue;
         properties[std::string(parameter.name)] = json_schema(parameter);
-        if (parameter.presence == Presence::required) required.push_back(std::string(parameter.name));
+        if (parameter.presence == Presence::required)
+            required.push_back(std::string(parameter.name));
     }
-    Json body{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+    Json body{
+        {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
     if (!required.empty()) body["required"] = std::move(required);
     return body;
 }
 
 Json common_headers(const Operation& row) {
     Json list = Json::array({{{"$ref", "#/components/parameters/account"}}});
-    if (row.kind == OperationKind::command) list.push_back({{"$ref", "#/components/parameters/idempotency_key"}});
+    if (row.kind == OperationKind::command)
+        list.push_back({{"$ref", "#/components/parameters/idempotency_key"}});
     if (row.dry_run) list.push_back({{"$ref", "#/components/parameters/dry_run"}});
     return list;
 }
@@ -138,8 +164,10 @@ Json operation_object(const Operation& row) {
     const bool has_body = row.rest.method != "GET" && row.rest.method != "DELETE";
     Json parameters = common_headers(row);
     for (const auto& parameter : row.parameters) {
-        const bool path = std::find(in_path.begin(), in_path.end(), parameter.name) != in_path.end();
-        if (path || (!has_body && !parameter.cli_only)) parameters.push_back(parameter_object(parameter, path));
+        const bool path =
+            std::find(in_path.begin(), in_path.end(), parameter.name) != in_path.end();
+        if (path || (!has_body && !parameter.cli_only))
+            parameters.push_back(parameter_object(parameter, path));
     }
     const std::string domain(row.name.substr(0, row.name.find('.')));
     Json object{{"operationId", std::string(row.name)},
@@ -148,9 +176,12 @@ Json operation_object(const Operation& row) {
                 {"parameters", std::move(parameters)}};
     if (has_body) {
         const bool is_signed = row.transaction.account_signed;
-        object["requestBody"] = {{"required", is_signed}, {"content", json_content(is_signed ? signed_body() : plain_body(row, in_path))}};
+        object["requestBody"] = {
+            {"required", is_signed},
+            {"content", json_content(is_signed ? signed_body() : plain_body(row, in_path))}};
         if (is_signed) {
-            object["x-aitbc-transaction"] = {{"kind", std::string(row.transaction.kind)}, {"fields", plain_body(row, {})}};
+            object["x-aitbc-transaction"] = {{"kind", std::string(row.transaction.kind)},
+                                             {"fields", plain_body(row, {})}};
         }
     }
     object["responses"] = answers_of(row);
@@ -162,19 +193,35 @@ Json components() {
     const Json text{{"type", "string"}};
     const Json error{{"type", "object"},
                      {"properties",
-                      {{"code", text}, {"message", text}, {"details", text}, {"hint", text},
-                       {"retryable", {{"type", "boolean"}}}, {"request_id", text}}},
+                      {{"code", text},
+                       {"message", text},
+                       {"details", text},
+                       {"hint", text},
+                       {"retryable", {{"type", "boolean"}}},
+                       {"request_id", text}}},
                      {"required", Json::array({"code", "message", "retryable"})}};
     const auto header = [&](const char* name, const char* help) {
-        return Json{{"name", name}, {"in", "header"}, {"required", false}, {"description", help}, {"schema", text}};
+        return Json{{"name", name},
+                    {"in", "header"},
+                    {"required", false},
+                    {"description", help},
+                    {"schema", text}};
     };
     return {{"schemas",
-             {{"Error", {{"type", "object"}, {"properties", {{"error", error}}}, {"required", Json::array({"error"})}}}}},
+             {{"Error",
+               {{"type", "object"},
+                {"properties", {{"error", error}}},
+                {"required", Json::array({"error"})}}}}},
             {"parameters",
              {{"account", header("Aitbc-Account", "The account on whose behalf.")},
-              {"idempotency_key", header("Idempotency-Key", "A repeated command with the same key is done once.")},
-              {"dry_run", {{"name", "dry_run"}, {"in", "query"}, {"required", false},
-                           {"description", "Check and show the plan; change nothing."}, {"schema", {{"type", "boolean"}}}}}}},
+              {"idempotency_key",
+               header("Idempotency-Key", "A repeated command with the same key is done once.")},
+              {"dry_run",
+               {{"name", "dry_run"},
+                {"in", "query"},
+                {"required", false},
+                {"description", "Check and show the plan; change nothing."},
+                {"schema", {{"type", "boolean"}}}}}}},
             {"securitySchemes", {{"token", {{"type", "http"}, {"scheme", "bearer"}}}}}};
 }
 
@@ -194,7 +241,8 @@ Json json_schema(const Schema& schema) {
 
 Json json_schema(const Parameter& parameter) {
     Json schema = schema_of_kind(parameter.kind);
-    if (parameter.kind == ValueKind::choice) schema["enum"] = choices_json(split(parameter.choices, '|'));
+    if (parameter.kind == ValueKind::choice)
+        schema["enum"] = choices_json(split(parameter.choices, '|'));
     if (parameter.kind == ValueKind::text) schema["maxLength"] = parameter.bytes_max;
     if (parameter.repeated) schema = {{"type", "array"}, {"items", std::move(schema)}};
     if (!parameter.default_text.empty()) {
@@ -215,8 +263,10 @@ Json openapi_document(std::string_view version) {
         paths[std::string(row->rest.path)][method] = operation_object(*row);
     }
     return {{"openapi", "3.1.0"},
-            {"info", {{"title", "AITBC node"}, {"version", std::string(version)},
-                      {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+            {"info",
+             {{"title", "AITBC node"},
+              {"version", std::string(version)},
+              {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
             {"servers", Json::array({{{"url", "/"}}})},
             {"security", Json::array({{{"token", Json::array()}}})},
             {"paths", std::move(paths)},

@@ -30,7 +30,8 @@ std::vector<Command> commands_of(std::span<const Operation* const> rows) {
     for (const auto* row : rows) {
         if (row->cli.empty()) continue;
         commands.push_back({split(row->cli, ' '), row});
-        for (const auto alias : split(row->cli_aliases, ';')) commands.push_back({split(alias, ' '), row});
+        for (const auto alias : split(row->cli_aliases, ';'))
+            commands.push_back({split(alias, ' '), row});
     }
     return commands;
 }
@@ -44,7 +45,8 @@ std::vector<Route> routes_of(std::span<const Operation* const> rows) {
         routes.push_back(std::move(route));
     }
     // The most literal route of a length comes first, so the first match is the best one.
-    std::stable_sort(routes.begin(), routes.end(), [](const Route& a, const Route& b) { return a.literals > b.literals; });
+    std::stable_sort(routes.begin(), routes.end(),
+                     [](const Route& a, const Route& b) { return a.literals > b.literals; });
     return routes;
 }
 
@@ -108,7 +110,8 @@ CommandMatch find_command(std::span<const std::string> words) {
 }
 
 bool is_command_group(std::span<const std::string> words) {
-    return std::any_of(commands().begin(), commands().end(), [&](const Command& command) { return goes_on(command, words); });
+    return std::any_of(commands().begin(), commands().end(),
+                       [&](const Command& command) { return goes_on(command, words); });
 }
 
 std::vector<std::string> next_words(std::span<const std::string> words) {
@@ -130,7 +133,8 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
         if (!match.allow.empty() && route.literals < literals) break;
         if (route.operation->rest.method != method) {
             literals = route.literals;
-            match.allow += (match.allow.empty() ? "" : ", ") + std::string(route.operation->rest.method);
+            match.allow +=
+                (match.allow.empty() ? "" : ", ") + std::string(route.operation->rest.method);
             continue;
         }
         match.allow.clear();
@@ -162,7 +166,9 @@ Result<std::string> fill_route(const Operation& operation, std::span<const PathV
             continue;
         }
         const auto name = segment.substr(1, segment.size() - 2);
-        const auto found = std::find_if(values.begin(), values.end(), [&](const PathValue& value) { return value.first == name; });
+        const auto found = std::find_if(values.begin(), values.end(), [&](const PathValue& value) {
+            return value.first == name;
+        });
         if (found == values.end() || found->second.empty()) {
             return Error{ErrorCode::invalid_argument, "\"" + std::string(name) + "\" is missing.",
                          std::string(operation.name) + " is about one thing and must name it.", ""};
@@ -172,6 +178,8 @@ Result<std::string> fill_route(const Operation& operation, std::span<const PathV
     return path;
 }
 
-Status self_check() { return check_rows(all_operations()); }
+Status self_check() {
+    return check_rows(all_operations());
+}
 
 }  // namespace ait::registry

@@ -10,8 +10,9 @@ namespace ait::registry {
 namespace {
 
 Error broken(const Operation& row, std::string why) {
-    return {ErrorCode::internal, "The operation table is wrong at \"" + std::string(row.name) + "\".",
-            std::move(why), "Correct the row in its operations.hpp."};
+    return {ErrorCode::internal,
+            "The operation table is wrong at \"" + std::string(row.name) + "\".", std::move(why),
+            "Correct the row in its operations.hpp."};
 }
 
 const Parameter* find_parameter(const Operation& row, std::string_view name) {
@@ -37,8 +38,10 @@ Status check_parameters(const Operation& row) {
         std::vector<std::string> spellings{flag_of(parameter)};
         for (const auto flag : split(parameter.flags, ',')) spellings.emplace_back(flag);
         for (const auto& flag : spellings) {
-            if (!flags.insert(flag).second) return broken(row, "The flag " + flag + " is there twice.");
-            if (flag.size() < 2 || flag.front() != '-') return broken(row, flag + " is not a flag.");
+            if (!flags.insert(flag).second)
+                return broken(row, "The flag " + flag + " is there twice.");
+            if (flag.size() < 2 || flag.front() != '-')
+                return broken(row, flag + " is not a flag.");
         }
         const bool choice = parameter.kind == ValueKind::choice;
         if (choice && parameter.choices.empty()) {
@@ -56,9 +59,11 @@ Status check_columns(const Operation& row) {
     const Schema& schema = row.response();
     for (const auto column : split(row.columns, ',')) {
         const auto first = column.substr(0, column.find('.'));
-        const bool known = std::any_of(schema.fields.begin(), schema.fields.end(),
-                                       [&](const SchemaField& field) { return field.name == first; });
-        if (!known) return broken(row, "The column " + std::string(column) + " is not in the answer.");
+        const bool known =
+            std::any_of(schema.fields.begin(), schema.fields.end(),
+                        [&](const SchemaField& field) { return field.name == first; });
+        if (!known)
+            return broken(row, "The column " + std::string(column) + " is not in the answer.");
     }
     return {};
 }
@@ -88,8 +93,10 @@ Status check_kind(const Operation& row) {
 Status check_route(const Operation& row) {
     for (const auto name : path_parameters(row.rest.path)) {
         const auto* parameter = find_parameter(row, name);
-        if (parameter == nullptr) return broken(row, "The route names " + std::string(name) + ", which is no parameter.");
-        if (parameter->cli_only) return broken(row, std::string(name) + " is in the route but never sent.");
+        if (parameter == nullptr)
+            return broken(row, "The route names " + std::string(name) + ", which is no parameter.");
+        if (parameter->cli_only)
+            return broken(row, std::string(name) + " is in the route but never sent.");
     }
     return {};
 }
@@ -116,7 +123,8 @@ Status check_rows(std::span<const Operation* const> rows) {
         if (!row->cli.empty()) spellings.push_back(row->cli);
         for (const auto spelling : spellings) {
             if (!commands.emplace(spelling).second) {
-                return broken(*row, "The command \"" + std::string(spelling) + "\" is there twice.");
+                return broken(*row,
+                              "The command \"" + std::string(spelling) + "\" is there twice.");
             }
         }
     }

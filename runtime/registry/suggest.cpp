@@ -37,7 +37,8 @@ std::vector<std::string> near_words(std::string_view word, std::span<const std::
     for (const auto& candidate : known) {
         const bool begins = word.size() >= 2 && candidate.starts_with(word);
         const std::size_t distance = begins ? 1 : edit_distance(word, candidate);
-        if (distance <= std::max<std::size_t>(1, word.size() / 3)) near.emplace_back(distance, candidate);
+        if (distance <= std::max<std::size_t>(1, word.size() / 3))
+            near.emplace_back(distance, candidate);
     }
     std::sort(near.begin(), near.end());
     near.erase(std::unique(near.begin(), near.end()), near.end());

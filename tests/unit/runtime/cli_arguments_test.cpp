@@ -1,9 +1,8 @@
-#include "runtime/cli/arguments.hpp"
-
 #include <gtest/gtest.h>
 
 #include <map>
 
+#include "runtime/cli/arguments.hpp"
 #include "runtime/cli/request.hpp"
 #include "runtime/registry/registry.hpp"
 
@@ -20,7 +19,8 @@ struct Line {
 
 std::map<std::string, std::string> values_of(const Invocation& invocation) {
     std::map<std::string, std::string> values;
-    for (const auto& value : invocation.values) values[std::string(value.parameter->name)] = value.text;
+    for (const auto& value : invocation.values)
+        values[std::string(value.parameter->name)] = value.text;
     return values;
 }
 
@@ -47,7 +47,8 @@ Error refused(const Words& arguments) {
 // Breaks if a line of the scenarios, which are the contract, stops parsing as written.
 TEST(CliArguments, every_scenario_line_of_jobs_miners_and_wallets_parses_as_written) {
     const std::vector<Line> lines{
-        {{"client", "submit", "--type", "inference", "--model", "llama3", "--data", R"({"prompt":"Hello AITBC"})"},
+        {{"client", "submit", "--type", "inference", "--model", "llama3", "--data",
+          R"({"prompt":"Hello AITBC"})"},
          "job.submit",
          {{"type", "inference"}, {"model", "llama3"}, {"data", R"({"prompt":"Hello AITBC"})"}}},
         {{"client", "status"}, "job.get", {}},
@@ -73,20 +74,30 @@ TEST(CliArguments, odd_and_older_spellings_work) {
         {{"client", "status", "--job-id", "job-1"}, "job.get", {{"job_id", "job-1"}}},
         {{"client", "status", "--job_id=job-1"}, "job.get", {{"job_id", "job-1"}}},
         {{"client", "pay", "job-1", "10"}, "job.pay", {{"job_id", "job-1"}, {"amount", "10"}}},
-        {{"client", "pay", "10", "--job-id", "job-1"}, "job.pay", {{"job_id", "job-1"}, {"amount", "10"}}},
+        {{"client", "pay", "10", "--job-id", "job-1"},
+         "job.pay",
+         {{"job_id", "job-1"}, {"amount", "10"}}},
         {{"wallet", "create", "test_wallet"}, "wallet.create", {{"name", "test_wallet"}}},
         {{"wallet", "switch", "w"}, "wallet.use", {{"name", "w"}}},
         {{"client", "history", "--limit=5"}, "job.list", {{"limit", "5"}}},
-        {{"client", "receipts", "job-1", "--output-file", "r.json"}, "job.receipt", {{"job_id", "job-1"}, {"output_file", "r.json"}}},
+        {{"client", "receipts", "job-1", "--output-file", "r.json"},
+         "job.receipt",
+         {{"job_id", "job-1"}, {"output_file", "r.json"}}},
         {{"explain", "job", "job-1"}, "job.explain", {{"job_id", "job-1"}}},
         {{"explain", "insufficient_funds"}, "cli.explain", {{"term", "insufficient_funds"}}},
         {{"miner", "poll", "--wait", "5"}, "miner.poll", {{"wait", "5"}}},
         {{"client", "batch-submit", "jobs.json"}, "job.batch_submit", {{"jobs", "jobs.json"}}},
-        {{"wallet", "send", "ait1x", "2.5", "--description", "rent"}, "ledger.transfer", {{"to", "ait1x"}, {"amount", "2.5"}, {"memo", "rent"}}},
-        {{"verify", "receipt", "r.json", "--genesis", "g.json"}, "receipt.verify", {{"file", "r.json"}, {"genesis", "g.json"}}},
+        {{"wallet", "send", "ait1x", "2.5", "--description", "rent"},
+         "ledger.transfer",
+         {{"to", "ait1x"}, {"amount", "2.5"}, {"memo", "rent"}}},
+        {{"verify", "receipt", "r.json", "--genesis", "g.json"},
+         "receipt.verify",
+         {{"file", "r.json"}, {"genesis", "g.json"}}},
         {{"help", "exit-codes"}, "cli.exit_codes", {}},
         {{"help", "client", "submit"}, "cli.help", {{"command", "submit"}}},
-        {{"wait", "job", "@last", "--timeout", "2m"}, "node.wait", {{"what", "job"}, {"id", "@last"}}},
+        {{"wait", "job", "@last", "--timeout", "2m"},
+         "node.wait",
+         {{"what", "job"}, {"id", "@last"}}},
     };
     for (const auto& line : lines) expect_line(line);
 }
@@ -114,7 +125,8 @@ TEST(CliArguments, global_options_work_anywhere_on_the_line) {
 }
 
 TEST(CliArguments, waiting_options_are_lifted_with_their_units) {
-    auto parsed = parse_arguments(Words{"client", "result", "job-1", "--wait", "--timeout", "90s", "-vv"});
+    auto parsed =
+        parse_arguments(Words{"client", "result", "job-1", "--wait", "--timeout", "90s", "-vv"});
     ASSERT_TRUE(parsed.ok()) << parsed.error().what;
     ASSERT_TRUE(lift_options(parsed.value(), parsed.value().options).ok());
     EXPECT_TRUE(parsed.value().options.wait.has_value());
@@ -138,14 +150,16 @@ TEST(CliArguments, a_flag_without_its_value_is_refused) {
 TEST(CliArguments, what_is_misspelt_gets_a_hint) {
     EXPECT_NE(refused({"clent", "status"}).next.find("`client`"), std::string::npos);
     EXPECT_NE(refused({"client", "sumbit"}).next.find("`submit`"), std::string::npos);
-    EXPECT_NE(refused({"client", "submit", "--modle", "x"}).next.find("`--model`"), std::string::npos);
+    EXPECT_NE(refused({"client", "submit", "--modle", "x"}).next.find("`--model`"),
+              std::string::npos);
     EXPECT_NE(refused({"client", "list", "-o", "jsn"}).next.find("`json`"), std::string::npos);
     EXPECT_EQ(refused({"client", "list", "-o", "jsn"}).code, ErrorCode::usage);
 }
 
 TEST(CliArguments, too_much_or_twice_is_refused) {
     EXPECT_EQ(refused({"client", "status", "job-1", "job-2"}).code, ErrorCode::usage);
-    EXPECT_EQ(refused({"client", "status", "--job-id", "a", "--job-id", "b"}).code, ErrorCode::usage);
+    EXPECT_EQ(refused({"client", "status", "--job-id", "a", "--job-id", "b"}).code,
+              ErrorCode::usage);
     EXPECT_EQ(refused({"client", "list", "--quiet=yes"}).code, ErrorCode::usage);
 }
 
@@ -180,8 +194,10 @@ TEST(CliArguments, every_command_and_alias_of_the_table_is_found) {
             Words words;
             std::string word;
             for (const char c : spelling + " ") {
-                if (c == ' ') words.push_back(std::exchange(word, ""));
-                else word += c;
+                if (c == ' ')
+                    words.push_back(std::exchange(word, ""));
+                else
+                    word += c;
             }
             words.emplace_back("--help");
             const auto parsed = parse_arguments(words);
@@ -196,7 +212,8 @@ TEST(CliDurations, are_read_with_units) {
     EXPECT_EQ(parse_duration_ms("250ms").value(), 250U);
     EXPECT_EQ(parse_duration_ms("1 hour").value(), 3'600'000U);
     EXPECT_EQ(parse_time("1 hour ago", 10'000'000).value(), 6'400'000);
-    for (const char* bad : {"", "x", "5 parsecs", "-5", "99999999999999999999"}) EXPECT_FALSE(parse_duration_ms(bad).ok()) << bad;
+    for (const char* bad : {"", "x", "5 parsecs", "-5", "99999999999999999999"})
+        EXPECT_FALSE(parse_duration_ms(bad).ok()) << bad;
 }
 
 }  // namespace

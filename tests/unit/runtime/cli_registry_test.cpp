@@ -20,7 +20,8 @@ TEST(Registry, the_tables_pass_their_own_check) {
 }
 
 TEST(Registry, a_wrong_row_is_found) {
-    const Operation good{.name = "a.b", .kind = OperationKind::client, .summary = "x", .cli = "a b"};
+    const Operation good{
+        .name = "a.b", .kind = OperationKind::client, .summary = "x", .cli = "a b"};
     Operation twice = good;
     twice.name = "a.c";
     const Operation* same_command[]{&good, &twice};
@@ -76,21 +77,28 @@ TEST(CheckInput, unknown_fields_are_refused_with_the_nearest) {
     EXPECT_EQ(error.code, ErrorCode::invalid_argument);
     EXPECT_NE(error.next.find("`prompt`"), std::string::npos) << error.next;
     // What only the command line knows is unknown to a node.
-    EXPECT_EQ(refusal("job.submit", {{"prompt", "x"}, {"wait", true}}).code, ErrorCode::invalid_argument);
+    EXPECT_EQ(refusal("job.submit", {{"prompt", "x"}, {"wait", true}}).code,
+              ErrorCode::invalid_argument);
 }
 
 TEST(CheckInput, wrong_types_choices_and_sizes_are_refused) {
-    EXPECT_EQ(refusal("job.pay", {{"job_id", "j"}, {"amount", 10}}).code, ErrorCode::invalid_argument);
-    EXPECT_EQ(refusal("job.pay", {{"job_id", "j"}, {"amount", "1.2345678"}}).code, ErrorCode::invalid_argument);
-    EXPECT_EQ(refusal("job.pay", {{"job_id", "j"}, {"amount", "-1"}}).code, ErrorCode::invalid_argument);
-    EXPECT_EQ(refusal("job.pay", {{"job_id", 7}, {"amount", "1"}}).code, ErrorCode::invalid_argument);
+    EXPECT_EQ(refusal("job.pay", {{"job_id", "j"}, {"amount", 10}}).code,
+              ErrorCode::invalid_argument);
+    EXPECT_EQ(refusal("job.pay", {{"job_id", "j"}, {"amount", "1.2345678"}}).code,
+              ErrorCode::invalid_argument);
+    EXPECT_EQ(refusal("job.pay", {{"job_id", "j"}, {"amount", "-1"}}).code,
+              ErrorCode::invalid_argument);
+    EXPECT_EQ(refusal("job.pay", {{"job_id", 7}, {"amount", "1"}}).code,
+              ErrorCode::invalid_argument);
     EXPECT_EQ(refusal("job.list", {{"status", "complete"}}).code, ErrorCode::invalid_argument);
-    EXPECT_NE(refusal("job.list", {{"status", "complete"}}).next.find("completed"), std::string::npos);
+    EXPECT_NE(refusal("job.list", {{"status", "complete"}}).next.find("completed"),
+              std::string::npos);
     EXPECT_EQ(refusal("job.list", {{"limit", 1.5}}).code, ErrorCode::invalid_argument);
     EXPECT_EQ(refusal("job.list", {{"all", "yes"}}).code, ErrorCode::invalid_argument);
     EXPECT_EQ(refusal("job.get", {{"job_id", std::string(1'000, 'x')}}).code, ErrorCode::too_large);
     EXPECT_EQ(refusal("job.get", {{"job_id", "\xFF"}}).code, ErrorCode::invalid_argument);
-    EXPECT_EQ(refusal("account.get", {{"address", "ait1nothing"}}).code, ErrorCode::invalid_argument);
+    EXPECT_EQ(refusal("account.get", {{"address", "ait1nothing"}}).code,
+              ErrorCode::invalid_argument);
     EXPECT_EQ(refusal("job.get", Json::object()).code, ErrorCode::invalid_argument);
     EXPECT_EQ(refusal("job.get", Json::array()).code, ErrorCode::malformed);
 }
@@ -99,7 +107,8 @@ TEST(CheckInput, defaults_are_filled_in_and_amounts_get_one_spelling) {
     const auto listed = check_input(*find_operation("job.list"), Json::object());
     ASSERT_TRUE(listed.ok());
     EXPECT_EQ(listed.value()["limit"], 50);
-    const auto paid = check_input(*find_operation("job.pay"), Json{{"job_id", "j"}, {"amount", "10"}});
+    const auto paid =
+        check_input(*find_operation("job.pay"), Json{{"job_id", "j"}, {"amount", "10"}});
     ASSERT_TRUE(paid.ok());
     EXPECT_EQ(paid.value()["amount"], "10.000000");
 }
@@ -107,7 +116,8 @@ TEST(CheckInput, defaults_are_filled_in_and_amounts_get_one_spelling) {
 TEST(CheckInput, texts_become_values) {
     const Parameter number{.name = "n", .kind = ValueKind::integer};
     EXPECT_EQ(value_from_text(number, "42").value(), 42);
-    for (const char* bad : {"", "4 2", "4.0", "0x10", "99999999999999999999"}) EXPECT_FALSE(value_from_text(number, bad).ok()) << bad;
+    for (const char* bad : {"", "4 2", "4.0", "0x10", "99999999999999999999"})
+        EXPECT_FALSE(value_from_text(number, bad).ok()) << bad;
     const Parameter many{.name = "m", .kind = ValueKind::text, .repeated = true};
     EXPECT_EQ(value_from_text(many, "a,b").value(), Json::array({"a", "b"}));
     const Parameter object{.name = "o", .kind = ValueKind::object};
@@ -122,7 +132,8 @@ TEST(CheckInput, texts_become_values) {
     EXPECT_FALSE(value_from_text(real, "inf").ok());
 }
 
-// Breaks if /openapi.json and the table drift apart: every row, parameter and answer field is walked.
+// Breaks if /openapi.json and the table drift apart: every row, parameter and answer field is
+// walked.
 TEST(OpenApi, the_document_equals_the_table) {
     const Json document = openapi_document("1.2.3");
     EXPECT_EQ(document["openapi"], "3.1.0");
@@ -132,28 +143,34 @@ TEST(OpenApi, the_document_equals_the_table) {
         if (row->rest.path.empty()) continue;
         ++routes;
         std::string method(row->rest.method);
-        std::transform(method.begin(), method.end(), method.begin(), [](char c) { return static_cast<char>(c | 0x20); });
+        std::transform(method.begin(), method.end(), method.begin(),
+                       [](char c) { return static_cast<char>(c | 0x20); });
         const std::string path(row->rest.path);
         ASSERT_TRUE(document["paths"].contains(path)) << path;
         ASSERT_TRUE(document["paths"][path].contains(method)) << path;
         const Json& operation = document["paths"][path][method];
         EXPECT_EQ(operation["operationId"], row->name);
-        EXPECT_EQ(operation.value("x-cli", ""), row->cli.empty() ? "" : "aitbc " + std::string(row->cli));
+        EXPECT_EQ(operation.value("x-cli", ""),
+                  row->cli.empty() ? "" : "aitbc " + std::string(row->cli));
         ASSERT_TRUE(operation["responses"].contains("default")) << path;
         const Json& good = operation["responses"]["200"]["content"]["application/json"]["schema"];
         const Json& answer = row->list ? good["properties"]["items"]["items"] : good;
         if (row->response != nullptr) {
-            for (const auto& field : row->response().fields) EXPECT_TRUE(answer["properties"].contains(field.name)) << row->name << field.name;
+            for (const auto& field : row->response().fields)
+                EXPECT_TRUE(answer["properties"].contains(field.name)) << row->name << field.name;
         }
         std::set<std::string> named;
-        for (const auto& parameter : operation["parameters"]) named.insert(parameter.value("name", ""));
+        for (const auto& parameter : operation["parameters"])
+            named.insert(parameter.value("name", ""));
         if (operation.contains("requestBody")) {
             const Json& body = operation["requestBody"]["content"]["application/json"]["schema"];
-            const Json& fields = row->transaction.account_signed ? operation["x-aitbc-transaction"]["fields"] : body;
+            const Json& fields =
+                row->transaction.account_signed ? operation["x-aitbc-transaction"]["fields"] : body;
             for (const auto& [name, schema] : fields["properties"].items()) named.insert(name);
         }
         for (const auto& parameter : row->parameters) {
-            EXPECT_EQ(named.contains(std::string(parameter.name)), !parameter.cli_only) << row->name << " " << parameter.name;
+            EXPECT_EQ(named.contains(std::string(parameter.name)), !parameter.cli_only)
+                << row->name << " " << parameter.name;
         }
     }
     std::size_t operations = 0;
@@ -164,7 +181,8 @@ TEST(OpenApi, the_document_equals_the_table) {
 TEST(OpenApi, references_lead_somewhere) {
     const Json document = openapi_document("1");
     const std::string text = document.dump();
-    for (std::size_t at = text.find("\"$ref\":\"#"); at != std::string::npos; at = text.find("\"$ref\":\"#", at + 1)) {
+    for (std::size_t at = text.find("\"$ref\":\"#"); at != std::string::npos;
+         at = text.find("\"$ref\":\"#", at + 1)) {
         const std::size_t begin = at + 9;
         const std::string pointer = text.substr(begin, text.find('"', begin) - begin);
         EXPECT_TRUE(document.contains(Json::json_pointer(pointer))) << pointer;
@@ -177,8 +195,11 @@ TEST(Help, lists_every_command_and_shows_every_flag) {
         if (row->cli.empty()) continue;
         EXPECT_NE(all.find("  " + std::string(row->cli)), std::string::npos) << row->cli;
         const std::string help = cli::command_help(*row);
-        for (const auto& parameter : row->parameters) EXPECT_NE(help.find(flag_of(parameter)), std::string::npos) << row->cli;
-        EXPECT_NE(cli::main_manual("1").find(std::string(row->summary.substr(0, 12))), std::string::npos) << row->cli;
+        for (const auto& parameter : row->parameters)
+            EXPECT_NE(help.find(flag_of(parameter)), std::string::npos) << row->cli;
+        EXPECT_NE(cli::main_manual("1").find(std::string(row->summary.substr(0, 12))),
+                  std::string::npos)
+            << row->cli;
         const std::size_t examples = help.find("Examples:");
         if (row->examples.empty()) continue;
         EXPECT_LT(examples, help.find("Usage:")) << row->cli;
@@ -189,7 +210,8 @@ TEST(Completion, scripts_know_every_command) {
     for (const char* shell : {"bash", "zsh", "fish"}) {
         const std::string script = cli::completion_script(shell);
         for (const auto* row : all_operations()) {
-            const auto word = row->cli.substr(row->cli.rfind(' ') == std::string_view::npos ? 0 : row->cli.rfind(' ') + 1);
+            const auto word = row->cli.substr(
+                row->cli.rfind(' ') == std::string_view::npos ? 0 : row->cli.rfind(' ') + 1);
             EXPECT_NE(script.find(word), std::string::npos) << shell << " " << row->cli;
         }
     }

@@ -1,11 +1,10 @@
-#include "runtime/cli/render.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <random>
 
 #include "actors/coordinator/messages.hpp"
+#include "runtime/cli/render.hpp"
 
 namespace ait::cli {
 namespace {
@@ -25,20 +24,28 @@ std::uint64_t seed() {
 
 /// Random JSON with the texts that break tables: wide letters, controls, quotes, commas.
 Json random_value(std::mt19937_64& random, int depth) {
-    static const std::vector<std::string> texts{"", "plain", "two words", "a,b", "\"quoted\"", "line\nfeed", "\x1b[31mred", "日本語", "naïve", "-", "true", "12.500000"};
+    static const std::vector<std::string> texts{
+        "",       "plain", "two words", "a,b",  "\"quoted\"", "line\nfeed", "\x1b[31mred",
+        "日本語", "naïve", "-",         "true", "12.500000"};
     switch (random() % (depth > 2 ? 4 : 6)) {
-        case 0: return nullptr;
-        case 1: return random() % 2 == 0;
-        case 2: return static_cast<std::int64_t>(random() % 100'000) - 50'000;
-        case 3: return texts[random() % texts.size()];
+        case 0:
+            return nullptr;
+        case 1:
+            return random() % 2 == 0;
+        case 2:
+            return static_cast<std::int64_t>(random() % 100'000) - 50'000;
+        case 3:
+            return texts[random() % texts.size()];
         case 4: {
             Json list = Json::array();
-            for (std::uint64_t i = random() % 3; i > 0; --i) list.push_back(random_value(random, depth + 1));
+            for (std::uint64_t i = random() % 3; i > 0; --i)
+                list.push_back(random_value(random, depth + 1));
             return list;
         }
         default: {
             Json object = Json::object();
-            for (std::uint64_t i = random() % 3; i > 0; --i) object["k" + std::to_string(random() % 4)] = random_value(random, depth + 1);
+            for (std::uint64_t i = random() % 3; i > 0; --i)
+                object["k" + std::to_string(random() % 4)] = random_value(random, depth + 1);
             return object;
         }
     }
@@ -56,7 +63,9 @@ std::string cut(const std::string& line, std::size_t from, std::size_t until) {
     std::size_t column = 0;
     for (std::size_t at = 0; at < line.size();) {
         std::size_t bytes = 1;
-        while (at + bytes < line.size() && (static_cast<unsigned char>(line[at + bytes]) & 0xC0U) == 0x80U) ++bytes;
+        while (at + bytes < line.size() &&
+               (static_cast<unsigned char>(line[at + bytes]) & 0xC0U) == 0x80U)
+            ++bytes;
         const auto letter = line.substr(at, bytes);
         if (column >= from && column < until) text += letter;
         column += display_width(letter);
@@ -97,14 +106,18 @@ TEST(CliRender, every_cell_of_a_random_table_derives_from_its_json) {
         std::vector<std::string> lines;
         std::string line;
         for (const char c : text.value()) {
-            if (c == '\n') lines.push_back(std::exchange(line, ""));
-            else line += c;
+            if (c == '\n')
+                lines.push_back(std::exchange(line, ""));
+            else
+                line += c;
         }
         ASSERT_EQ(lines.size(), expected.size() + 1) << text.value();
         for (std::size_t row = 0; row < expected.size(); ++row) {
             std::size_t column = 0;
             for (std::size_t i = 0; i < columns.size(); ++i) {
-                EXPECT_EQ(trimmed(cut(lines[row + 1], column, column + widths[i])), trimmed(expected[row][i])) << text.value();
+                EXPECT_EQ(trimmed(cut(lines[row + 1], column, column + widths[i])),
+                          trimmed(expected[row][i]))
+                    << text.value();
                 column += widths[i] + 2;
             }
         }
@@ -122,14 +135,18 @@ TEST(CliRender, cells_show_amounts_times_and_lists_nicely) {
     EXPECT_EQ(cell_text(Json::array({"a", "b"}), ValueKind::list, style), "a, b");
     EXPECT_EQ(cell_text(nullptr, ValueKind::text, style), "-");
     style.format = OutputFormat::wide;
-    EXPECT_EQ(cell_text(to_rfc3339(1'700'000'000'000), ValueKind::time, style), to_rfc3339(1'700'000'000'000));
+    EXPECT_EQ(cell_text(to_rfc3339(1'700'000'000'000), ValueKind::time, style),
+              to_rfc3339(1'700'000'000'000));
 }
 
 // Breaks if an answer can drive the terminal of who reads it.
 TEST(CliRender, control_characters_never_reach_a_table) {
     EXPECT_EQ(printable("a\x1b[31mb"), "a\xEF\xBF\xBD[31mb");
     EXPECT_EQ(printable("one\ntwo"), "one two");
-    EXPECT_EQ(printable("\xE2\x80\xAE" "abc"), "\xEF\xBF\xBD" "abc");
+    EXPECT_EQ(printable("\xE2\x80\xAE"
+                        "abc"),
+              "\xEF\xBF\xBD"
+              "abc");
 }
 
 TEST(CliRender, the_schema_tells_amounts_from_texts) {
@@ -140,10 +157,14 @@ TEST(CliRender, the_schema_tells_amounts_from_texts) {
 }
 
 TEST(CliRender, json_lines_names_and_csv_say_the_same_rows) {
-    const Json value{{"items", Json::array({{{"job_id", "job-1"}, {"note", "a,\"b\""}}, {{"job_id", "job-2"}, {"note", nullptr}}})}, {"next_cursor", nullptr}};
+    const Json value{{"items", Json::array({{{"job_id", "job-1"}, {"note", "a,\"b\""}},
+                                            {{"job_id", "job-2"}, {"note", nullptr}}})},
+                     {"next_cursor", nullptr}};
     RenderStyle style = table_of({"job_id", "note"});
     style.format = OutputFormat::jsonl;
-    EXPECT_EQ(render(value, style).value(), "{\"job_id\":\"job-1\",\"note\":\"a,\\\"b\\\"\"}\n{\"job_id\":\"job-2\",\"note\":null}\n");
+    EXPECT_EQ(
+        render(value, style).value(),
+        "{\"job_id\":\"job-1\",\"note\":\"a,\\\"b\\\"\"}\n{\"job_id\":\"job-2\",\"note\":null}\n");
     style.format = OutputFormat::name;
     EXPECT_EQ(render(value, style).value(), "job-1\njob-2\n");
     style.format = OutputFormat::csv;
@@ -159,7 +180,8 @@ TEST(CliRender, asked_fields_choose_and_order_and_unknown_ones_are_refused) {
     RenderStyle style;
     style.format = OutputFormat::json;
     style.fields = {"payment.amount", "job_id"};
-    EXPECT_EQ(parse_json(render(value, style).value()).value(), (Json{{"payment.amount", "1.000000"}, {"job_id", "job-1"}}));
+    EXPECT_EQ(parse_json(render(value, style).value()).value(),
+              (Json{{"payment.amount", "1.000000"}, {"job_id", "job-1"}}));
     style.fields = {"jobid"};
     const auto refused = render(value, style);
     ASSERT_FALSE(refused.ok());
@@ -167,14 +189,18 @@ TEST(CliRender, asked_fields_choose_and_order_and_unknown_ones_are_refused) {
 }
 
 TEST(CliRender, yaml_quotes_what_another_reader_would_misread) {
-    const Json value{{"plain", "job-abc"}, {"yes", "yes"}, {"number", "12"}, {"list", Json::array({1, "a b"})}, {"empty", Json::array()}, {"inner", {{"key", nullptr}}}};
+    const Json value{{"plain", "job-abc"},     {"yes", "yes"},
+                     {"number", "12"},         {"list", Json::array({1, "a b"})},
+                     {"empty", Json::array()}, {"inner", {{"key", nullptr}}}};
     EXPECT_EQ(render_yaml(value),
-              "plain: job-abc\n\"yes\": \"yes\"\nnumber: \"12\"\nlist:\n  - 1\n  - \"a b\"\nempty: []\ninner:\n  key: null\n");
+              "plain: job-abc\n\"yes\": \"yes\"\nnumber: \"12\"\nlist:\n  - 1\n  - \"a b\"\nempty: "
+              "[]\ninner:\n  key: null\n");
 }
 
 TEST(CliRender, an_object_is_one_line_a_leaf) {
     RenderStyle style;
-    EXPECT_EQ(render(Json{{"a", {{"b", 1}}}, {"list", Json::array({{{"x", "y"}}})}}, style).value(), "a.b        1\nlist[0].x  y\n");
+    EXPECT_EQ(render(Json{{"a", {{"b", 1}}}, {"list", Json::array({{{"x", "y"}}})}}, style).value(),
+              "a.b        1\nlist[0].x  y\n");
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include "runtime/cli/run.hpp"
-
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -12,6 +10,7 @@
 #include "runtime/base/codec/json.hpp"
 #include "runtime/base/crypto/bech32m.hpp"
 #include "runtime/base/crypto/hash.hpp"
+#include "runtime/cli/run.hpp"
 #include "runtime/registry/input.hpp"
 #include "tests/unit/runtime/seeded_random.hpp"
 
@@ -24,15 +23,20 @@ using Words = std::vector<std::string>;
 class CliRun : public ::testing::Test {
   protected:
     void SetUp() override {
-        std::string pattern = (std::filesystem::temp_directory_path() / "aitbc-cli-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "aitbc-cli-XXXXXX").string();
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         home_ = pattern;
         console_.environment = {{"HOME", home_}, {"AITBC_HOME", home_}};
         console_.out = [this](std::string_view text) { out_ += text; };
         console_.err = [this](std::string_view text) { err_ += text; };
         console_.read_input = [this](std::size_t) { return Result<std::string>(input_); };
-        console_.ask_line = [](std::string_view) { return Result<std::string>(Error{ErrorCode::cancelled, "", "", ""}); };
-        console_.ask_secret = [](std::string_view) -> Result<crypto::Secret> { return Error{ErrorCode::cancelled, "", "", ""}; };
+        console_.ask_line = [](std::string_view) {
+            return Result<std::string>(Error{ErrorCode::cancelled, "", "", ""});
+        };
+        console_.ask_secret = [](std::string_view) -> Result<crypto::Secret> {
+            return Error{ErrorCode::cancelled, "", "", ""};
+        };
         console_.clock = &clock_;
         console_.random = &random_;
         console_.stop = stop_.get_token();
@@ -65,9 +69,10 @@ class CliRun : public ::testing::Test {
         net::HttpServer::Options options;
         options.unix_socket_path = home_ + "/test.sock";
         options.tcp_enabled = false;
-        auto server = net::HttpServer::open(options, [script = std::move(script)](std::shared_ptr<net::HttpExchange> exchange) {
-            exchange->respond(script(exchange->request()));
-        });
+        auto server = net::HttpServer::open(
+            options, [script = std::move(script)](std::shared_ptr<net::HttpExchange> exchange) {
+                exchange->respond(script(exchange->request()));
+            });
         ASSERT_TRUE(server.ok()) << server.error().why;
         server_ = std::move(server).value();
         console_.environment.emplace_back("AITBC_NODE", "unix:" + home_ + "/test.sock");
@@ -81,10 +86,14 @@ class CliRun : public ::testing::Test {
     std::unique_ptr<net::HttpServer> server_;
 };
 
-net::HttpResponse json_response(const Json& json) { return {.status = 200, .headers = {}, .body = dump_json(json)}; }
+net::HttpResponse json_response(const Json& json) {
+    return {.status = 200, .headers = {}, .body = dump_json(json)};
+}
 
 net::HttpResponse error_response(ErrorCode code) {
-    return {.status = error_code_row(code).http_status, .headers = {}, .body = dump_json(error_to_json({code, "Refused.", "By the script.", ""}, "trace-1"))};
+    return {.status = error_code_row(code).http_status,
+            .headers = {},
+            .body = dump_json(error_to_json({code, "Refused.", "By the script.", ""}, "trace-1"))};
 }
 
 Json chain_json() {
@@ -99,7 +108,8 @@ TEST_F(CliRun, exit_statuses_follow_the_error_table_whatever_the_format) {
     for (std::size_t i = 0; i < count; ++i) {
         next = rows[i].code;
         for (const char* format : {"table", "json", "yaml", "csv"}) {
-            EXPECT_EQ(run_line({"status", "-o", format}), rows[i].exit_status) << rows[i].name << " " << format;
+            EXPECT_EQ(run_line({"status", "-o", format}), rows[i].exit_status)
+                << rows[i].name << " " << format;
             EXPECT_EQ(out_, "") << "errors belong on standard error";
             EXPECT_NE(err_.find(rows[i].name), std::string::npos) << err_;
         }
@@ -158,10 +168,13 @@ TEST_F(CliRun, a_wallet_is_made_without_input_and_its_phrase_is_part_of_the_resu
     EXPECT_NE(err_.find("wallet.password"), std::string::npos) << err_;
     EXPECT_EQ(err_.find(phrase), std::string::npos);
 
-    ASSERT_EQ(run_line({"wallet", "create", "second", "--out-file", home_ + "/seed.txt", "-o", "json"}), 0) << err_;
+    ASSERT_EQ(
+        run_line({"wallet", "create", "second", "--out-file", home_ + "/seed.txt", "-o", "json"}),
+        0)
+        << err_;
     EXPECT_FALSE(out_json()["active"].get<bool>()) << "a later one does not";
     EXPECT_FALSE(out_json().contains("seed_phrase"));
-    struct stat facts {};
+    struct stat facts{};
     ASSERT_EQ(::stat((home_ + "/seed.txt").c_str(), &facts), 0);
     EXPECT_EQ(facts.st_mode & 0777U, 0600U);
 
@@ -177,8 +190,11 @@ TEST_F(CliRun, a_wallet_is_made_without_input_and_its_phrase_is_part_of_the_resu
 TEST_F(CliRun, an_exported_and_a_remembered_wallet_come_back_with_their_address) {
     ASSERT_EQ(run_line({"wallet", "create", "one", "-o", "json"}), 0) << err_;
     const Json made = out_json();
-    ASSERT_EQ(run_line({"wallet", "export", "one", "--out-file", home_ + "/one.wallet"}), 0) << err_;
-    ASSERT_EQ(run_line({"wallet", "import", "copy", "--file", home_ + "/one.wallet", "-o", "json"}), 0) << err_;
+    ASSERT_EQ(run_line({"wallet", "export", "one", "--out-file", home_ + "/one.wallet"}), 0)
+        << err_;
+    ASSERT_EQ(run_line({"wallet", "import", "copy", "--file", home_ + "/one.wallet", "-o", "json"}),
+              0)
+        << err_;
     EXPECT_EQ(out_json()["address"], made["address"]);
     input_ = made["seed_phrase"].get<std::string>() + "\n";
     ASSERT_EQ(run_line({"wallet", "import", "words", "--file", "-", "-o", "json"}), 0) << err_;
@@ -196,11 +212,19 @@ TEST_F(CliRun, submit_sends_the_row_and_remembers_the_job) {
     start_node([&](const net::HttpRequest& request) {
         const std::lock_guard lock(mutex);
         seen.push_back(request);
-        if (request.method == "POST") return json_response({{"job_id", "job-" + std::string(26, 'a')}, {"status", "pending"}, {"payment_state", "unfunded"}});
-        return json_response({{"job_id", request.path.substr(request.path.rfind('/') + 1)}, {"status", "queued"}, {"payment_state", "unfunded"}});
+        if (request.method == "POST")
+            return json_response({{"job_id", "job-" + std::string(26, 'a')},
+                                  {"status", "pending"},
+                                  {"payment_state", "unfunded"}});
+        return json_response({{"job_id", request.path.substr(request.path.rfind('/') + 1)},
+                              {"status", "queued"},
+                              {"payment_state", "unfunded"}});
     });
     ASSERT_EQ(run_line({"wallet", "create", "w"}), 0) << err_;
-    ASSERT_EQ(run_line({"client", "submit", "--type", "inference", "--model", "llama3", "--data", R"({"prompt":"Hello AITBC"})", "-o", "json"}), 0) << err_;
+    ASSERT_EQ(run_line({"client", "submit", "--type", "inference", "--model", "llama3", "--data",
+                        R"({"prompt":"Hello AITBC"})", "-o", "json"}),
+              0)
+        << err_;
     EXPECT_EQ(out_json()["status"], "pending");
     ASSERT_EQ(run_line({"client", "status", "-o", "json"}), 0) << err_;
     EXPECT_EQ(out_json()["job_id"], "job-" + std::string(26, 'a'));
@@ -209,8 +233,9 @@ TEST_F(CliRun, submit_sends_the_row_and_remembers_the_job) {
     const std::lock_guard lock(mutex);
     ASSERT_EQ(seen.size(), 3U);
     EXPECT_EQ(seen[0].path, "/api/v1/jobs");
-    EXPECT_EQ(parse_json(seen[0].body).value(),
-              (Json{{"type", "inference"}, {"model", "llama3"}, {"data", {{"prompt", "Hello AITBC"}}}}));
+    EXPECT_EQ(
+        parse_json(seen[0].body).value(),
+        (Json{{"type", "inference"}, {"model", "llama3"}, {"data", {{"prompt", "Hello AITBC"}}}}));
     ASSERT_NE(seen[0].find_header("idempotency-key"), nullptr);
     ASSERT_NE(seen[0].find_header("aitbc-account"), nullptr);
     EXPECT_EQ(seen[1].find_header("idempotency-key"), nullptr) << "a read needs none";
@@ -226,21 +251,28 @@ struct PayingNode {
 
     net::HttpResponse answer(const net::HttpRequest& request) {
         const std::lock_guard lock(mutex);
-        if (request.path == "/api/v1/jobs") return json_response({{"items", unpaid}, {"next_cursor", nullptr}});
+        if (request.path == "/api/v1/jobs")
+            return json_response({{"items", unpaid}, {"next_cursor", nullptr}});
         if (request.path == "/api/v1/chain") return json_response(chain_json());
-        if (request.method == "GET") return json_response({{"nonce", 5U + static_cast<unsigned>(paid.size())}});
+        if (request.method == "GET")
+            return json_response({{"nonce", 5U + static_cast<unsigned>(paid.size())}});
         const auto body = parse_json(request.body);
         auto wire = from_base64(body.value()["transaction"].get<std::string>());
-        auto transaction = consensus::verify_transaction(wire.value(), "ait-test", fixed_from_hex<Hash>(std::string(64, 'a')).value());
+        auto transaction = consensus::verify_transaction(
+            wire.value(), "ait-test", fixed_from_hex<Hash>(std::string(64, 'a')).value());
         if (!transaction.ok()) return error_response(transaction.error().code);
         paid.push_back(transaction.value());
         dry_run = request.find_query("dry_run") != nullptr;
         if (behind-- > 0) return error_response(ErrorCode::nonce_mismatch);
-        return json_response({{"job_id", "job-1"}, {"payment_state", "funded"}, {"transaction_hash", to_hex(transaction.value().hash.view())}});
+        return json_response({{"job_id", "job-1"},
+                              {"payment_state", "funded"},
+                              {"transaction_hash", to_hex(transaction.value().hash.view())}});
     }
 };
 
-Json unpaid_job(char letter) { return {{"job_id", "job-" + std::string(26, letter)}, {"status", "pending"}}; }
+Json unpaid_job(char letter) {
+    return {{"job_id", "job-" + std::string(26, letter)}, {"status", "pending"}};
+}
 
 TEST_F(CliRun, pay_without_an_id_funds_the_only_unpaid_job_and_signs_again_after_a_nonce_race) {
     PayingNode node;
@@ -258,7 +290,8 @@ TEST_F(CliRun, pay_without_an_id_funds_the_only_unpaid_job_and_signs_again_after
     EXPECT_EQ(node.paid[0].content.kind, "job.pay");
     EXPECT_EQ(node.paid[0].content.expiry_height, 1'041U);
     EXPECT_EQ(to_hex(node.paid[0].content.signer.view()), public_key);
-    EXPECT_EQ(node.paid[0].content.idempotency_key, node.paid[2].content.idempotency_key) << "a repeat is the same command";
+    EXPECT_EQ(node.paid[0].content.idempotency_key, node.paid[2].content.idempotency_key)
+        << "a repeat is the same command";
     EXPECT_FALSE(node.dry_run);
 }
 
@@ -284,7 +317,8 @@ TEST_F(CliRun, a_unique_prefix_names_a_job_and_a_shared_one_is_ambiguous) {
     EXPECT_EQ(run_line({"client", "pay", "job-b", "10", "--dry-run"}), 0) << err_;
     ASSERT_EQ(node.paid.size(), 1U);
     EXPECT_TRUE(node.dry_run);
-    EXPECT_NE(node.paid[0].content.body.bytes.find("job-" + std::string(26, 'b')), std::string::npos);
+    EXPECT_NE(node.paid[0].content.body.bytes.find("job-" + std::string(26, 'b')),
+              std::string::npos);
 }
 
 TEST_F(CliRun, an_endless_nonce_race_is_given_up) {
@@ -303,7 +337,8 @@ TEST_F(CliRun, a_stopped_wait_says_that_the_job_goes_on_and_exits_130) {
             stop_.request_stop();
             return error_response(ErrorCode::unsupported);
         }
-        return json_response({{"job_id", "job-1"}, {"status", "queued"}, {"payment_state", "unfunded"}});
+        return json_response(
+            {{"job_id", "job-1"}, {"status", "queued"}, {"payment_state", "unfunded"}});
     });
     const std::string id = "job-" + std::string(26, 'a');
     EXPECT_EQ(run_line({"client", "result", id, "--wait"}), 130);
@@ -319,7 +354,8 @@ TEST_F(CliRun, batch_files_are_read_as_json_lines_and_csv) {
         return json_response({{"jobs", Json::array()}});
     });
     ASSERT_EQ(run_line({"wallet", "create", "w"}), 0) << err_;
-    std::ofstream(home_ + "/jobs.csv") << "prompt,model,ttl\r\n\"Hello, you\",llama3,60\r\nTwo,,\r\n";
+    std::ofstream(home_ + "/jobs.csv")
+        << "prompt,model,ttl\r\n\"Hello, you\",llama3,60\r\nTwo,,\r\n";
     std::ofstream(home_ + "/jobs.jsonl") << "{\"prompt\":\"One\"}\n\n{\"prompt\":\"Two\"}\n";
     ASSERT_EQ(run_line({"client", "batch-submit", home_ + "/jobs.csv"}), 0) << err_;
     ASSERT_EQ(run_line({"client", "batch-submit", "@" + home_ + "/jobs.jsonl"}), 0) << err_;
@@ -336,7 +372,10 @@ TEST_F(CliRun, batch_files_are_read_as_json_lines_and_csv) {
 
 TEST_F(CliRun, a_result_with_a_receipt_that_cannot_be_had_is_shown_with_a_warning) {
     start_node([](const net::HttpRequest& request) {
-        if (request.path.ends_with("/result")) return json_response({{"text", "Because of Rayleigh."}, {"result", {{"response", "x"}}}, {"proof", {{"tx_hash", "ab"}}}});
+        if (request.path.ends_with("/result"))
+            return json_response({{"text", "Because of Rayleigh."},
+                                  {"result", {{"response", "x"}}},
+                                  {"proof", {{"tx_hash", "ab"}}}});
         return error_response(ErrorCode::not_found);
     });
     const std::string id = "job-" + std::string(26, 'a');
@@ -349,7 +388,8 @@ TEST_F(CliRun, a_result_with_a_receipt_that_cannot_be_had_is_shown_with_a_warnin
 }
 
 TEST_F(CliRun, no_secret_is_taken_from_arguments) {
-    for (const char* flag : {"--password", "--mnemonic", "--seed-phrase", "--token", "--private-key"}) {
+    for (const char* flag :
+         {"--password", "--mnemonic", "--seed-phrase", "--token", "--private-key"}) {
         EXPECT_EQ(run_line({"wallet", "create", "w", flag, "x"}), 2) << flag;
     }
 }
