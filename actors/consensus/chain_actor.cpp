@@ -68,7 +68,7 @@ struct Waiting {
 };
 
 using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
-                                          caf::reacts_to<Wake>, caf::reacts_to<Drain>>;
+                                          caf::reacts_to<Wake>, caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
 
 Error overloaded() {
     return Error{ErrorCode::overloaded, "The node has too many operations waiting.",
@@ -87,9 +87,13 @@ Status check_blobs(const Submission& submission, const ChainReader& reader) {
         brought.insert(crypto::blake2b_256(blob));
     }
     for (const auto& hash : submission.blob_hashes()) {
-        if (brought.contains(hash) || reader.blob(hash)) continue;
+        if (brought.erase(hash) > 0 || reader.blob(hash)) continue;
         return Error{ErrorCode::invalid_argument, "A blob that the operation names did not come along.",
                      "Its hash is " + to_hex(hash.view()) + ".", "Send it in \"blobs\"."};
+    }
+    if (!brought.empty()) {
+        return Error{ErrorCode::invalid_argument, "A blob came along that the operation does not name.",
+                     "Its hash is " + to_hex(brought.begin()->view()) + ".", "Send only what the operation names."};
     }
     return {};
 }
@@ -117,7 +121,7 @@ class Chain {
         }
         pool_bytes_ += submission->bytes();
         pool_.push_back(submission);
-        seal();
+        gather();
     }
 
     void on_decided(const Result<Certificate>& certificate) {
@@ -139,6 +143,11 @@ class Chain {
         if (is_durable_) return publish();
         seal();
         arm_timer();
+    }
+
+    void on_gathered() {
+        is_gathering_ = false;
+        seal();
     }
 
     void on_drain(std::function<void()> drained) {
@@ -179,6 +188,15 @@ class Chain {
         const auto& item = std::get<BatchItem>(submission.operation());
         applied.operation = item_hash(item);
         return builder.add_item(item);
+    }
+
+    /// Larger blocks share one sync: while one is in flight they gather by themselves, an idle chain
+    /// waits a moment.
+    void gather() {
+        if (in_flight_ || is_gathering_) return;
+        if (services_.block_wait_ms == 0 || pool_.size() >= limits::block_transactions_max) return seal();
+        is_gathering_ = true;
+        self_->delayed_send(self_, std::chrono::milliseconds(services_.block_wait_ms), Gathered{});
     }
 
     /// Builds a block of what waits and hands it to the ordering; one block is in flight at a time.
@@ -330,6 +348,7 @@ class Chain {
     std::vector<SubmissionPtr> repeats_{};  ///< repeat an operation of the block in flight
     std::shared_ptr<SealedBlock> in_flight_{};
     bool is_durable_ = false;
+    bool is_gathering_ = false;
     std::int64_t armed_until_unix_ms_ = 0;
     std::function<void()> drained_{};
     bool is_drained_ = false;
@@ -354,6 +373,7 @@ ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell
         [chain](const Decided& message) { chain->on_decided(*message.certificate); },
         [chain](const Durable& message) { chain->on_durable(message.height); },
         [chain](const Wake&) { chain->on_wake(); },
+        [chain](const Gathered&) { chain->on_gathered(); },
         [chain](const Drain& message) { chain->on_drain(message.drained); },
     };
 }

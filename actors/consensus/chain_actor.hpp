@@ -18,12 +18,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Submit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Decided)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Durable)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Wake)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Gathered)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Drain)
 
 namespace ait::consensus {
 
 using ChainActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
-                                    caf::reacts_to<Wake>, caf::reacts_to<Drain>>;
+                                    caf::reacts_to<Wake>, caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
 
 /// Tells listeners that a block was published. Any thread; a listener must be quick and not block.
 class BlockListeners {
@@ -60,6 +61,8 @@ struct ChainServices {
     ChainFigures& figures;
     /// Called when durability is lost (failed write or sync); must end the process.
     std::function<void(const Error&)> on_fatal;
+    /// How long an idle chain waits for others to join the first operation's block.
+    std::uint32_t block_wait_ms = 0;
 };
 
 /// Starts the chain and its log writer.

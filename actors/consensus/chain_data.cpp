@@ -1,6 +1,6 @@
 #include "actors/consensus/chain_data.hpp"
 
-#include <algorithm>
+#include <set>
 
 #include "runtime/base/crypto/hash.hpp"
 
@@ -158,7 +158,8 @@ Result<std::unique_ptr<ChainData>> ChainData::open(Options options) {
                                        {.segment_bytes = data->options_.segment_bytes});
     if (!log.ok()) return log.error();
     data->log_ = std::move(log).value();
-    auto store = storage::ChainStore::open(data->options_.database, data->options_.genesis.chain);
+    auto store = storage::ChainStore::open(data->options_.database, data->options_.genesis.chain,
+                                            data->options_.store);
     if (!store.ok()) return store.error();
     data->store_ = std::move(store).value();
     const Status recovered = data->recover();
@@ -212,6 +213,29 @@ Status ChainData::recover() {
     });
 }
 
+/// A logged block carries every blob that its transactions name, or the store has it already.
+Status ChainData::check_sidecars(const SealedBlock& sealed) const {
+    std::set<Hash> brought;
+    for (const auto& sidecar : sealed.sidecars) brought.insert(crypto::blake2b_256(sidecar));
+    const auto guard = store_->read();
+    for (const auto& wire : sealed.block.transactions) {
+        const auto outer = decode<SignedTransaction>(wire);
+        AIT_ASSERT(outer.ok());
+        const auto content = decode<UnsignedTransaction>(outer.value().signed_bytes.bytes);
+        AIT_ASSERT(content.ok());
+        for (const auto& hash : content.value().blobs) {
+            if (brought.contains(hash)) continue;
+            auto stored = guard.find_blob(hash.view());
+            if (!stored.ok()) return stored.error();
+            if (!stored.value()) {
+                return Error{ErrorCode::corrupt_data, "A blob of block " + std::to_string(sealed.block.header.height) + " is missing.",
+                             "Its hash is " + to_hex(hash.view()) + ".", "Restore the log from a backup."};
+            }
+        }
+    }
+    return {};
+}
+
 Status ChainData::replay(std::uint64_t height, std::string_view payload) {
     auto record = decode<BlockRecord>(payload);
     if (!record.ok()) {
@@ -231,6 +255,8 @@ Status ChainData::replay(std::uint64_t height, std::string_view payload) {
     if (!final.ok()) return final;
     sealed.certificate = std::move(record.value().certificate);
     for (auto& sidecar : record.value().sidecars) sealed.sidecars.push_back(std::move(sidecar.bytes));
+    const Status blobs = check_sidecars(sealed);
+    if (!blobs.ok()) return blobs;
     ++recovery_.replayed_blocks;
     Status published = publish(sealed);
     if (!published.ok() && published.error().code == ErrorCode::overloaded) {

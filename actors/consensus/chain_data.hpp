@@ -39,6 +39,7 @@ class ChainData {
         const RuleSet& rules;  ///< outlives the chain
         const Clock& clock;
         std::uint64_t segment_bytes = storage::log_segment_bytes_default;
+        storage::StoreOptions store{};
     };
     /// Opens log and store, executes genesis where the store is empty, replays what the store lacks.
     /// Errors: corrupt_data, storage_failed, check_failed (another genesis, rules that differ).
@@ -67,6 +68,7 @@ class ChainData {
     Status recover();
     Status start_from_genesis();
     Status replay(std::uint64_t height, std::string_view payload);
+    [[nodiscard]] Status check_sidecars(const SealedBlock& sealed) const;
 
     Options options_;
     Hash genesis_id_{};

@@ -130,10 +130,25 @@ BlockBuilder::BlockBuilder(const RuleSet& rules, const Parent& parent, std::int6
     drop_old_keys();
 }
 
-Context BlockBuilder::context_for(Authority authority, const Address& principal, const PublicKey& signer,
-                                  const Hash& operation) const {
+Context BlockBuilder::node_context(const Hash& operation) const {
     return Context{.genesis = parent_.genesis, .height = height(), .block_time_unix_ms = time_unix_ms_,
-                   .authority = authority, .principal = principal, .signer = signer, .operation = operation};
+                   .authority = Authority::node, .principal = {}, .signer = {}, .operation = operation, .blobs = {}};
+}
+
+Context BlockBuilder::context_of(const BatchItem& item, const Hash& hash) const {
+    Context context = node_context(hash);
+    context.principal = item.principal;
+    context.blobs = item.blobs;
+    return context;
+}
+
+Context BlockBuilder::context_of(const VerifiedTransaction& transaction) const {
+    Context context = node_context(transaction.hash);
+    context.authority = Authority::account;
+    context.principal = crypto::address_of(transaction.content.signer);
+    context.signer = transaction.content.signer;
+    context.blobs = transaction.content.blobs;
+    return context;
 }
 
 void BlockBuilder::apply_due() {
@@ -144,7 +159,7 @@ void BlockBuilder::apply_due() {
         AIT_ASSERT(rule != nullptr);  // only rules write due entries
         const Hash operation =
             crypto::Hasher().update("due/1|").update(parent_.tip.hash.view()).update(entry.key).finish();
-        auto events = rule->apply(view_, entry.id, context_for(Authority::node, Address{}, PublicKey{}, operation));
+        auto events = rule->apply(view_, entry.id, node_context(operation));
         outcome.events.insert(outcome.events.end(), std::make_move_iterator(events.begin()),
                               std::make_move_iterator(events.end()));
     }
@@ -209,8 +224,7 @@ Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) 
                      "At most " + std::to_string(limits::expiry_heights_ahead_max) + " heights are allowed.",
                      "Sign it again with a nearer one."};
     }
-    const Context context = context_for(Authority::account, crypto::address_of(content.signer), content.signer,
-                                        transaction.hash);
+    const Context context = context_of(transaction);
     Admission admission = apply(rules_.find(content.kind), content.kind, content.body.bytes, context,
                                 content.idempotency_key, content.nonce);
     if (const auto* outcome = std::get_if<ItemOutcome>(&admission)) {
@@ -223,7 +237,7 @@ Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) 
 
 Admission BlockBuilder::add_item(const BatchItem& item) {
     const Hash hash = item_hash(item);
-    const Context context = context_for(Authority::node, item.principal, PublicKey{}, hash);
+    const Context context = context_of(item, hash);
     Admission admission =
         apply(rules_.find(item.kind), item.kind, item.body.bytes, context, item.idempotency_key, std::nullopt);
     if (const auto* outcome = std::get_if<ItemOutcome>(&admission)) {
@@ -294,7 +308,7 @@ Status BlockBuilder::replay_batch(const VerifiedTransaction& transaction, const 
     }
     TransactionOutcome outcomes;
     for (const auto& item : batch.items) {
-        const Context context = context_for(Authority::node, item.principal, PublicKey{}, item_hash(item));
+        const Context context = context_of(item, item_hash(item));
         Admission admission =
             apply(rules_.find(item.kind), item.kind, item.body.bytes, context, item.idempotency_key, std::nullopt);
         if (auto* outcome = std::get_if<ItemOutcome>(&admission)) {

@@ -111,8 +111,10 @@ class BlockBuilder {
 
   private:
     friend Result<ExecutedBlock> execute_block(const RuleSet&, const Parent&, const BlockRecord&);
-    [[nodiscard]] Context context_for(Authority authority, const Address& principal, const PublicKey& signer,
-                                      const Hash& operation) const;
+    /// A context without principal: for what is due.
+    [[nodiscard]] Context node_context(const Hash& operation) const;
+    [[nodiscard]] Context context_of(const BatchItem& item, const Hash& hash) const;
+    [[nodiscard]] Context context_of(const VerifiedTransaction& transaction) const;
     Admission apply(const Rule* rule, std::string_view kind, std::string_view body, const Context& context,
                     std::string_view idempotency_key, std::optional<std::uint64_t> nonce);
     Status replay_batch(const VerifiedTransaction& transaction, const OperationBatch& batch);

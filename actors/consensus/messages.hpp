@@ -71,6 +71,8 @@ struct Durable {
 };
 /// A stored time has come, or the store has room again.
 struct Wake {};
+/// The moment that an idle chain gives others to join a block is over.
+struct Gathered {};
 /// Take nothing new, finish what is there, then answer.
 struct Drain {
     std::function<void()> drained{};

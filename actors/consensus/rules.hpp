@@ -4,6 +4,7 @@
 // a stored time comes) and its part of genesis. Rules are pure: state in, state out; time and ids
 // come in by the Context. A refused operation leaves no trace.
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +31,14 @@ struct Context {
     Address principal{};  ///< the account it acts for; proven when authority is account
     PublicKey signer{};   ///< the account's key when authority is account, else zero
     Hash operation{};     ///< transaction hash or batch item hash: the source of ids
+    std::span<const Hash> blobs{};  ///< sidecars that are there: the chain has seen their bytes
 };
+
+/// Whether the operation brought the bytes behind a hash; a rule that stores a hash asks this, or
+/// somebody could be paid for content that nobody has.
+[[nodiscard]] inline bool brings_blob(const Context& context, const Hash& hash) {
+    return std::find(context.blobs.begin(), context.blobs.end(), hash) != context.blobs.end();
+}
 
 /// "job-" + base32 of (block time, operation hash, index): every node derives the same one and none
 /// can be guessed before the block. `index` tells apart what one operation creates.

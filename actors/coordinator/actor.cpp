@@ -83,7 +83,8 @@ class Shell {
                                          .authority = consensus::Authority::node,
                                          .principal = poll.miner,
                                          .signer = {},
-                                         .operation = {}};
+                                         .operation = {},
+                                         .blobs = {}};
         auto outcome = rule->apply(view, encode(LeaseJobs{poll.miner, poll.count_max}), context);
         if (!outcome.ok()) return true;  // the proposal will tell the miner why
         auto answer = decode<LeaseAnswer>(outcome.value().response);

@@ -95,7 +95,7 @@ Result<Job> held_job(const StateView& view, std::string_view job_id, std::uint32
     return std::move(*job);
 }
 
-Status check_delivery(const CompleteJob& tx, const Job& job) {
+Status check_delivery(const CompleteJob& tx, const Job& job, const Context& context) {
     const auto refuse = [](std::string why, std::string next) {
         return Error{ErrorCode::invalid_argument, "The result was not taken.", std::move(why),
                      std::move(next)};
@@ -109,6 +109,9 @@ Status check_delivery(const CompleteJob& tx, const Job& job) {
                       "Repeat the leased price.");
     }
     if (tx.result.is_zero() || tx.result_bytes == 0) return refuse("It is empty.", "");
+    if (!consensus::brings_blob(context, tx.result)) {
+        return refuse("Its content did not come along.", "Send the result with it.");
+    }
     if (tx.result_bytes > limits::blob_bytes_max) {
         return refuse("It has " + std::to_string(tx.result_bytes) + " bytes.",
                       "Use at most " + std::to_string(limits::blob_bytes_max) + ".");
@@ -179,7 +182,7 @@ Result<Outcome> apply(StateView& view, const CompleteJob& tx, const Context& con
     auto held = held_job(view, tx.job_id, tx.attempt, context);
     if (!held.ok()) return held.error();
     Job& job = held.value();
-    const Status valid = check_delivery(tx, job);
+    const Status valid = check_delivery(tx, job, context);
     if (!valid.ok()) return valid.error();
     const std::uint64_t counted_ms =
         measured_ms(tx.duration_ms, job.lease->leased_at_ms, context.block_time_unix_ms);

@@ -71,6 +71,10 @@ Status check_job(const SubmitJob& tx, const Context& context) {
                              "Its payload has " + std::to_string(tx.payload_bytes) + " bytes.",
                              "Use at most " + std::to_string(limits::prompt_bytes_max) + ".");
     }
+    if (!consensus::brings_blob(context, tx.payload)) {
+        return not_submitted(ErrorCode::invalid_argument, "Its payload did not come along.",
+                             "Send the payload with the submission.");
+    }
     const std::uint64_t ttl_ms_max = context.genesis.parameters.job_ttl_ms_max;
     if (tx.ttl_ms != 0 && (tx.ttl_ms < ttl_ms_min || tx.ttl_ms > ttl_ms_max)) {
         return not_submitted(ErrorCode::invalid_argument,

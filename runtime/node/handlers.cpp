@@ -162,7 +162,8 @@ Json status_json(NodeServices& services, const NodeParts& parts) {
                     .ready = parts.facts().is_ready,
                     .miners = services.liveness().alive_count(lost_ms),
                     .jobs_open = coordinator::load_counters(reader->state()).open,
-                    .inference_url = services.liveness().inference_url(lost_ms)};
+                    .inference_url = services.liveness().inference_url(lost_ms),
+                    .url = parts.facts().url};
     return to_json_value(view);
 }
 

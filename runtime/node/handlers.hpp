@@ -14,7 +14,7 @@ namespace ait::node {
 /// What a node says of itself.
 struct NodeFacts {
     std::string data_dir{};
-    std::uint16_t tcp_port = 0;
+    std::string url{};  ///< of the REST routes; empty where TCP is off
     std::atomic<bool> is_ready{false};
 };
 

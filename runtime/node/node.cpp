@@ -193,7 +193,8 @@ class Node final : public NodeServices, public NodeParts {
                                                 .genesis = genesis.value(),
                                                 .rules = *rules_,
                                                 .clock = clock_,
-                                                .segment_bytes = config_.storage.segment_bytes});
+                                                .segment_bytes = config_.storage.segment_bytes,
+                                                .store = {.flush_interval_ms = config_.storage.flush_interval_ms}});
         if (!data.ok()) return data.error();
         data_ = std::move(data).value();
         const auto& recovery = data_->recovery();
@@ -210,7 +211,8 @@ class Node final : public NodeServices, public NodeParts {
         sessions_.emplace(clock_, system_random());
         liveness_.emplace(clock_);
         chain_ = consensus::spawn_chain(*system_, {.data = *data_, .ordering = *ordering_, .node_key = *key_, .clock = clock_,
-                                                   .listeners = listeners_, .figures = figures_, .on_fatal = &stop_for_storage});
+                                                   .listeners = listeners_, .figures = figures_, .on_fatal = &stop_for_storage,
+                                                   .block_wait_ms = config_.chain.block_wait_ms});
         coordinator_ = coordinator::spawn_coordinator(*system_, *this);
         leases_.emplace(coordinator_);
         watch_ = miner::spawn_miner_watch(*system_, *this);
@@ -237,7 +239,9 @@ class Node final : public NodeServices, public NodeParts {
                                             [this](std::shared_ptr<net::HttpExchange> exchange) { gateway_->handle(exchange); });
         if (!server.ok()) return server.error();
         server_ = std::move(server).value();
-        facts_.tcp_port = server_->tcp_port();
+        if (server_->tcp_port() != 0) {
+            facts_.url = "http://" + config_.gateway.tcp_host + ":" + std::to_string(server_->tcp_port());
+        }
         return {};
     }
 

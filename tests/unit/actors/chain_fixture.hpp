@@ -141,11 +141,14 @@ class TestChain {
         return consensus::Context{.genesis = genesis_,
                                   .height = height,
                                   .block_time_unix_ms = now_ms,
-                                  .operation = crypto::blake2b_256(std::to_string(height))};
+                                  .operation = crypto::blake2b_256(std::to_string(height)),
+                                  .blobs = blobs};
     }
 
     std::int64_t now_ms = start_ms;
     std::uint64_t height = 0;
+    /// Sidecars that every operation brings, for tests that are not about them.
+    std::vector<Hash> blobs{crypto::blake2b_256("payload"), crypto::blake2b_256("result")};
     std::vector<consensus::Event> events{};  ///< of the last accepted operation or due entry
 
   private:

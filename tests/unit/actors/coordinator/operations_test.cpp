@@ -81,6 +81,7 @@ TEST_F(JobQueries, a_result_is_there_only_when_the_job_has_completed) {
     CompleteJob done = result_for(leased[0], 5);
     const std::string bytes = R"({"response":"Hello!","done":true})";
     done.result = crypto::blake2b_256(bytes);
+    chain_.blobs.push_back(done.result);
     (void)chain_.accept<CompleteAnswer>("job.complete", rig, done);
     EXPECT_EQ(ask("job.result", {{"job_id", id}}).error().code, ErrorCode::unavailable);
     reader_.blobs[done.result] = bytes;

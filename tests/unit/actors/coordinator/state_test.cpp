@@ -278,5 +278,27 @@ TEST(JobRetention, terminal_jobs_leave_the_state_without_a_rest) {
     EXPECT_EQ(rest, std::vector<std::string>{"job/counters"});
 }
 
+// Breaks if somebody could be paid for a result that nobody has.
+TEST(CoordinatorCompleteJob, a_result_whose_bytes_did_not_come_along_is_refused) {
+    TestChain chain;
+    const Person owner = person(1);
+    const Person machine = person(2);
+    (void)chain.accept<miner::MinerView>("miner.register", machine, small_miner());
+    (void)chain.accept<SubmitAnswer>("job.submit", owner, small_job());
+    const auto leased = chain.accept<LeaseAnswer>("job.lease", machine, LeaseJobs{machine.address, 1}).jobs;
+    ASSERT_EQ(leased.size(), 1U);
+    CompleteJob done = result_for(leased[0], 5);
+    done.result = crypto::blake2b_256("never sent");
+    EXPECT_EQ(chain.refuse("job.complete", machine, done), ErrorCode::invalid_argument);
+}
+
+// Breaks if a job could enter the queue that no miner can work on.
+TEST(CoordinatorSubmitJob, a_payload_that_did_not_come_along_is_refused) {
+    TestChain chain;
+    SubmitJob job = small_job();
+    job.payload = crypto::blake2b_256("never sent");
+    EXPECT_EQ(chain.refuse("job.submit", person(1), job), ErrorCode::invalid_argument);
+}
+
 }  // namespace
 }  // namespace ait::coordinator

@@ -49,6 +49,9 @@ class FakeNode final : public NodeServices {
             storage::StateView view(chain.state());
             consensus::Context context = chain.next_context();
             context.principal = operation.principal;
+            std::vector<Hash> brought;
+            for (const auto& blob : operation.blobs) brought.push_back(crypto::blake2b_256(blob));
+            context.blobs = brought;
             auto outcome = rules_->find(operation.kind)->apply(view, operation.body, context);
             if (!outcome.ok()) {
                 done(outcome.error());
