@@ -182,7 +182,7 @@ Result<std::string> receipt_text(const std::vector<OperationProof>& proofs, cons
                                  const FormFinder& forms) {
     auto receipt = document(proofs, genesis, forms);
     if (!receipt.ok()) return receipt.error();
-    return dump_json_pretty(receipt.value()) + "\n";
+    return dump_json(receipt.value()) + "\n";
 }
 
 Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const FormFinder& forms) {
@@ -192,7 +192,7 @@ Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const
     if (!proofs.ok()) return proofs.error();
     auto rebuilt = document(proofs.value(), genesis, forms);
     if (!rebuilt.ok()) return rebuilt.error();
-    if (dump_json_pretty(rebuilt.value()) + "\n" != text) {
+    if (dump_json(rebuilt.value()) + "\n" != text) {
         return refuse("Its text differs from what its evidence says.");
     }
     const Json& receipt = rebuilt.value();

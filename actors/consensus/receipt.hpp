@@ -45,8 +45,8 @@ using FormFinder = std::function<const TransactionForm*(std::string_view kind)>;
 /// Proof for the operation at `position`. Error: corrupt_data when block and position do not fit.
 Result<OperationProof> prove_operation(const StoredBlock& block, const OperationPosition& position);
 
-/// The receipt of a job: proofs of its result, then of later payments if any. Pretty JSON that ends
-/// with a line feed. Errors: check_failed when a proof does not hold.
+/// The receipt of a job: proofs of its result, then of later payments if any. One line of JSON,
+/// byte for byte what the REST route serves. Errors: check_failed when a proof does not hold.
 Result<std::string> receipt_text(const std::vector<OperationProof>& proofs, const Genesis& genesis,
                                  const FormFinder& forms);
 

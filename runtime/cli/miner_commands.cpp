@@ -43,7 +43,7 @@ Result<std::string> open_session(Session& session) {
     auto chain = call_node(session, "chain.info", Json::object());
     if (!chain.ok()) return chain.error();
     const std::string genesis =
-        text_in(chain.value(), "genesis_hash", text_in(chain.value(), "genesis"));
+        text_in(chain.value(), "genesis");
     auto key = session.unlock(wallet.value());
     if (!key.ok()) return key.error();
     const std::string address = crypto::to_text(wallet.value().address);

@@ -69,7 +69,7 @@ TEST(Receipt, a_shortened_extended_or_reformatted_copy_is_refused) {
     const auto& genesis = receipt.chain.genesis;
     EXPECT_FALSE(verify_receipt(receipt.text + " ", genesis, &toy_form).ok());
     EXPECT_FALSE(verify_receipt(receipt.text.substr(0, receipt.text.size() - 1), genesis, &toy_form).ok());
-    EXPECT_FALSE(verify_receipt(dump_json(parse_json(receipt.text).value()), genesis, &toy_form).ok());
+    EXPECT_FALSE(verify_receipt(dump_json_pretty(parse_json(receipt.text).value()) + "\n", genesis, &toy_form).ok());
     EXPECT_FALSE(verify_receipt("", genesis, &toy_form).ok());
 }
 
