@@ -59,8 +59,8 @@ struct Call {
     std::shared_ptr<net::HttpExchange> exchange{};  ///< for streams and cancellation
 };
 
-/// Exactly one answer; from any thread. A stream that has begun ends its exchange itself and answers
-/// with a null Json.
+/// Exactly one answer; from any thread. A stream that has begun ends its exchange itself and
+/// answers with a null Json.
 using Respond = std::function<void(Result<Json>)>;
 using AsyncHandler = void (*)(NodeServices& services, Call call, Respond respond);
 
@@ -75,7 +75,8 @@ struct Binding {
 
 inline std::string input_text(const Json& input, std::string_view name, std::string fallback = {}) {
     const auto found = input.find(name);
-    return found == input.end() || found->is_null() ? std::move(fallback) : found->get<std::string>();
+    return found == input.end() || found->is_null() ? std::move(fallback)
+                                                    : found->get<std::string>();
 }
 inline std::int64_t input_integer(const Json& input, std::string_view name, std::int64_t fallback) {
     const auto found = input.find(name);

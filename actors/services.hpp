@@ -19,7 +19,7 @@ class LeaseDesk;
 namespace miner {
 class Sessions;
 class Liveness;
-}
+}  // namespace miner
 
 /// An operation that a node proposes for a signed-in principal (a batch item).
 struct NodeOperation {
@@ -45,8 +45,9 @@ class NodeServices {
     virtual void propose(NodeOperation operation, consensus::Submission::Done done) = 0;
     /// Verifies and submits an account's transaction, which must be of this kind. Any thread; the
     /// signature is checked on the caller's.
-    virtual void submit_signed(std::string wire, std::string_view kind, std::vector<std::string> blobs,
-                               bool dry_run, std::int64_t deadline_unix_ms, consensus::Submission::Done done) = 0;
+    virtual void submit_signed(std::string wire, std::string_view kind,
+                               std::vector<std::string> blobs, bool dry_run,
+                               std::int64_t deadline_unix_ms, consensus::Submission::Done done) = 0;
     [[nodiscard]] virtual const Clock& clock() const = 0;
     [[nodiscard]] virtual Random& random() const = 0;
     [[nodiscard]] virtual consensus::BlockListeners& listeners() = 0;

@@ -35,8 +35,8 @@ Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key
     return key.sign(vote_domain, encode(statement));
 }
 
-Status verify_certificate(const Certificate& certificate, const Genesis& genesis, const BlockHeader& header,
-                          const Hash& hash) {
+Status verify_certificate(const Certificate& certificate, const Genesis& genesis,
+                          const BlockHeader& header, const Hash& hash) {
     const VoteStatement expected{.chain = header.chain,
                                  .genesis = genesis_hash(genesis),
                                  .epoch = header.epoch,
@@ -44,14 +44,18 @@ Status verify_certificate(const Certificate& certificate, const Genesis& genesis
                                  .view = header.view,
                                  .block = hash};
     const std::string signed_bytes = encode(expected);
-    if (encode(certificate.statement) != signed_bytes) return not_final("It is about another block.");
-    if (header.epoch != 0) return not_final("It is of an epoch that this genesis does not describe.");
+    if (encode(certificate.statement) != signed_bytes)
+        return not_final("It is about another block.");
+    if (header.epoch != 0)
+        return not_final("It is of an epoch that this genesis does not describe.");
     std::uint64_t weight = 0;
     std::int64_t previous = -1;
     for (const auto& vote : certificate.signatures) {
-        if (static_cast<std::int64_t>(vote.member) <= previous) return not_final("Its members are not in order.");
+        if (static_cast<std::int64_t>(vote.member) <= previous)
+            return not_final("Its members are not in order.");
         previous = vote.member;
-        if (vote.member >= genesis.validators.size()) return not_final("It names an unknown member.");
+        if (vote.member >= genesis.validators.size())
+            return not_final("It names an unknown member.");
         const auto& validator = genesis.validators[vote.member];
         if (!crypto::verify(validator.public_key, vote_domain, signed_bytes, vote.signature)) {
             return not_final("The signature of " + validator.name + " is wrong.");
@@ -59,8 +63,8 @@ Status verify_certificate(const Certificate& certificate, const Genesis& genesis
         weight += validator.weight;
     }
     if (weight < quorum_weight(genesis)) {
-        return not_final("Weight " + std::to_string(weight) + " signed; " + std::to_string(quorum_weight(genesis)) +
-                         " is needed.");
+        return not_final("Weight " + std::to_string(weight) + " signed; " +
+                         std::to_string(quorum_weight(genesis)) + " is needed.");
     }
     return {};
 }

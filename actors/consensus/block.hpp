@@ -32,17 +32,21 @@ struct BlockHeader {
     PublicKey leader{};
     static constexpr auto fields() {
         using H = BlockHeader;
-        return std::tuple{field("version", &H::version, "1."), field("chain", &H::chain, "Chain.", 64),
-                          field("genesis", &H::genesis, "Genesis hash."), field("epoch", &H::epoch, "Validator set."),
-                          field("view", &H::view, "Simplex view."), field("height", &H::height, "Dense."),
-                          field("parent_view", &H::parent_view, "View of the parent."),
-                          field("parent", &H::parent, "Hash of the parent's header."),
-                          field("transaction_count", &H::transaction_count, "Leaves under transactions_root."),
-                          field("transactions_root", &H::transactions_root, "Merkle root."),
-                          field("outcomes_root", &H::outcomes_root, "Merkle root."),
-                          field("state_commitment", &H::state_commitment, "Chained hash of writes."),
-                          field("time_unix_ms", &H::time_unix_ms, "Block time."),
-                          field("leader", &H::leader, "Who proposed it.")};
+        return std::tuple{
+            field("version", &H::version, "1."),
+            field("chain", &H::chain, "Chain.", 64),
+            field("genesis", &H::genesis, "Genesis hash."),
+            field("epoch", &H::epoch, "Validator set."),
+            field("view", &H::view, "Simplex view."),
+            field("height", &H::height, "Dense."),
+            field("parent_view", &H::parent_view, "View of the parent."),
+            field("parent", &H::parent, "Hash of the parent's header."),
+            field("transaction_count", &H::transaction_count, "Leaves under transactions_root."),
+            field("transactions_root", &H::transactions_root, "Merkle root."),
+            field("outcomes_root", &H::outcomes_root, "Merkle root."),
+            field("state_commitment", &H::state_commitment, "Chained hash of writes."),
+            field("time_unix_ms", &H::time_unix_ms, "Block time."),
+            field("leader", &H::leader, "Who proposed it.")};
     }
 };
 
@@ -69,9 +73,12 @@ struct VoteStatement {
     Hash block{};
     static constexpr auto fields() {
         using V = VoteStatement;
-        return std::tuple{field("chain", &V::chain, "Chain.", 64), field("genesis", &V::genesis, "Genesis hash."),
-                          field("epoch", &V::epoch, "Validator set."), field("kind", &V::kind, "Statement."),
-                          field("view", &V::view, "Simplex view."), field("block", &V::block, "Header hash.")};
+        return std::tuple{field("chain", &V::chain, "Chain.", 64),
+                          field("genesis", &V::genesis, "Genesis hash."),
+                          field("epoch", &V::epoch, "Validator set."),
+                          field("kind", &V::kind, "Statement."),
+                          field("view", &V::view, "Simplex view."),
+                          field("block", &V::block, "Header hash.")};
     }
 };
 
@@ -107,31 +114,35 @@ struct Event {
     std::string subject{};  ///< id or address it is about
     std::vector<EventAttribute> attributes{};
     static constexpr auto fields() {
-        return std::tuple{field("kind", &Event::kind, "What happened.", 64),
-                          field("subject", &Event::subject, "To what.", 128),
-                          optional_field("attributes", &Event::attributes, "With which values.", 32)};
+        return std::tuple{
+            field("kind", &Event::kind, "What happened.", 64),
+            field("subject", &Event::subject, "To what.", 128),
+            optional_field("attributes", &Event::attributes, "With which values.", 32)};
     }
 };
 
 /// What one operation did. A batch has one per item, a signed transaction exactly one.
 struct ItemOutcome {
-    std::uint32_t code = 0;  ///< 0, or an ErrorCode: refused inside a batch, without a trace in state
+    std::uint32_t code =
+        0;  ///< 0, or an ErrorCode: refused inside a batch, without a trace in state
     std::string error{};
-    Blob response{};         ///< canonical msgpack of the rule's answer
+    Blob response{};  ///< canonical msgpack of the rule's answer
     std::vector<Event> events{};
     static constexpr auto fields() {
         using T = ItemOutcome;
-        return std::tuple{field("code", &T::code, "0 or an error code."),
-                          field("error", &T::error, "Text of a refusal.", limits::error_text_bytes_max),
-                          field("response", &T::response, "The answer.", limits::block_bytes_max),
-                          field("events", &T::events, "What happened.", 4'096)};
+        return std::tuple{
+            field("code", &T::code, "0 or an error code."),
+            field("error", &T::error, "Text of a refusal.", limits::error_text_bytes_max),
+            field("response", &T::response, "The answer.", limits::block_bytes_max),
+            field("events", &T::events, "What happened.", 4'096)};
     }
 };
 
 struct TransactionOutcome {
     std::vector<ItemOutcome> items{};
     static constexpr auto fields() {
-        return std::tuple{field("items", &TransactionOutcome::items, "One per operation.", limits::block_transactions_max)};
+        return std::tuple{field("items", &TransactionOutcome::items, "One per operation.",
+                                limits::block_transactions_max)};
     }
 };
 
@@ -140,13 +151,14 @@ struct BlockRecord {
     Blob header{};                     ///< encoded BlockHeader, exactly as hashed
     std::vector<Blob> transactions{};  ///< wire bytes, in order
     Certificate certificate{};
-    std::vector<Blob> sidecars{};      ///< blobs that transactions name
+    std::vector<Blob> sidecars{};  ///< blobs that transactions name
     static constexpr auto fields() {
         using B = BlockRecord;
-        return std::tuple{field("header", &B::header, "Encoded header."),
-                          field("transactions", &B::transactions, "Wire bytes.", limits::block_transactions_max),
-                          field("certificate", &B::certificate, "Finality."),
-                          optional_field("sidecars", &B::sidecars, "Blobs.", limits::block_transactions_max)};
+        return std::tuple{
+            field("header", &B::header, "Encoded header."),
+            field("transactions", &B::transactions, "Wire bytes.", limits::block_transactions_max),
+            field("certificate", &B::certificate, "Finality."),
+            optional_field("sidecars", &B::sidecars, "Blobs.", limits::block_transactions_max)};
     }
 };
 
@@ -157,8 +169,8 @@ Hash outcome_leaf(const TransactionOutcome& outcome);
 std::uint64_t quorum_weight(const Genesis& genesis);
 /// Signs one statement as a member.
 Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key);
-/// Checks that the certificate finalises this header in epoch 0 of the genesis with a quorum of distinct
-/// members. Error: check_failed with the reason.
+/// Checks that the certificate finalises this header in epoch 0 of the genesis with a quorum of
+/// distinct members. Error: check_failed with the reason.
 Status verify_certificate(const Certificate& certificate, const Genesis& genesis,
                           const BlockHeader& header, const Hash& hash);
 

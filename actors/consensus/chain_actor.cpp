@@ -44,16 +44,18 @@ namespace {
 
 using LogWriter = caf::typed_actor<caf::reacts_to<WriteBlock>>;
 
-/// Detached: it waits for the disk. A failed write or sync ends the node: what is on disk is unknown
-/// from then on, and nothing may be acknowledged.
-LogWriter::behavior_type log_writer(LogWriter::pointer, const std::shared_ptr<const ChainServices>& services,
+/// Detached: it waits for the disk. A failed write or sync ends the node: what is on disk is
+/// unknown from then on, and nothing may be acknowledged.
+LogWriter::behavior_type log_writer(LogWriter::pointer,
+                                    const std::shared_ptr<const ChainServices>& services,
                                     const ChainActor& chain) {
     return {
         [services, chain](const WriteBlock& message) {
             const std::int64_t started_us = services->clock.monotonic_us();
             const Status written = services->data.write(*message.sealed);
             if (!written.ok()) return services->on_fatal(written.error());
-            services->figures.sync_us_total += static_cast<std::uint64_t>(services->clock.monotonic_us() - started_us);
+            services->figures.sync_us_total +=
+                static_cast<std::uint64_t>(services->clock.monotonic_us() - started_us);
             caf::anon_send(chain, Durable{message.sealed->block.header.height});
             const Status pruned = services->data.prune_log();
             if (!pruned.ok()) services->on_fatal(pruned.error());
@@ -67,12 +69,14 @@ struct Waiting {
     Applied applied{};
 };
 
-using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
-                                          caf::reacts_to<Wake>, caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
+using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>,
+                                          caf::reacts_to<Durable>, caf::reacts_to<Wake>,
+                                          caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
 
 Error overloaded() {
     return Error{ErrorCode::overloaded, "The node has too many operations waiting.",
-                 "At most " + std::to_string(limits::mempool_transactions_max) + " may wait.", "Try again in a second."};
+                 "At most " + std::to_string(limits::mempool_transactions_max) + " may wait.",
+                 "Try again in a second."};
 }
 
 /// The sidecars an operation names must come along or be there already.
@@ -82,18 +86,22 @@ Status check_blobs(const Submission& submission, const ChainReader& reader) {
         if (blob.size() > limits::blob_bytes_max) {
             return Error{ErrorCode::too_large, "A blob is too large.",
                          std::to_string(blob.size()) + " bytes; the limit is " +
-                             std::to_string(limits::blob_bytes_max) + ".", "Send less."};
+                             std::to_string(limits::blob_bytes_max) + ".",
+                         "Send less."};
         }
         brought.insert(crypto::blake2b_256(blob));
     }
     for (const auto& hash : submission.blob_hashes()) {
         if (brought.erase(hash) > 0 || reader.blob(hash)) continue;
-        return Error{ErrorCode::invalid_argument, "A blob that the operation names did not come along.",
+        return Error{ErrorCode::invalid_argument,
+                     "A blob that the operation names did not come along.",
                      "Its hash is " + to_hex(hash.view()) + ".", "Send it in \"blobs\"."};
     }
     if (!brought.empty()) {
-        return Error{ErrorCode::invalid_argument, "A blob came along that the operation does not name.",
-                     "Its hash is " + to_hex(brought.begin()->view()) + ".", "Send only what the operation names."};
+        return Error{ErrorCode::invalid_argument,
+                     "A blob came along that the operation does not name.",
+                     "Its hash is " + to_hex(brought.begin()->view()) + ".",
+                     "Send only what the operation names."};
     }
     return {};
 }
@@ -110,8 +118,8 @@ class Chain {
 
     void on_submit(const SubmissionPtr& submission) {
         if (drained_) {
-            return submission->answer(Error{ErrorCode::unavailable, "The node is stopping.", "It takes nothing new.",
-                                            "Try again when it is back."});
+            return submission->answer(Error{ErrorCode::unavailable, "The node is stopping.",
+                                            "It takes nothing new.", "Try again when it is back."});
         }
         if (submission->dry_run()) return predict(submission);
         if (pool_.size() >= limits::mempool_transactions_max ||
@@ -162,7 +170,8 @@ class Chain {
         const auto reader = services_.data.reader();
         const Status blobs = check_blobs(*submission, *reader);
         if (!blobs.ok()) return submission->answer(blobs.error());
-        BlockBuilder builder(services_.data.rules(), parent(*reader), services_.clock.now_unix_ms());
+        BlockBuilder builder(services_.data.rules(), parent(*reader),
+                             services_.clock.now_unix_ms());
         Applied applied;
         Admission admission = admit(builder, *submission, applied);
         if (const auto* error = std::get_if<Error>(&admission)) return submission->answer(*error);
@@ -175,7 +184,8 @@ class Chain {
     }
 
     [[nodiscard]] BlockBuilder::Parent parent(const ChainReader& reader) const {
-        return {services_.data.genesis(), services_.data.genesis_id(), services_.data.tip(), reader.state()};
+        return {services_.data.genesis(), services_.data.genesis_id(), services_.data.tip(),
+                reader.state()};
     }
 
     static Admission admit(BlockBuilder& builder, const Submission& submission, Applied& applied) {
@@ -190,11 +200,12 @@ class Chain {
         return builder.add_item(item);
     }
 
-    /// Larger blocks share one sync: while one is in flight they gather by themselves, an idle chain
-    /// waits a moment.
+    /// Larger blocks share one sync: while one is in flight they gather by themselves, an idle
+    /// chain waits a moment.
     void gather() {
         if (in_flight_ || is_gathering_) return;
-        if (services_.block_wait_ms == 0 || pool_.size() >= limits::block_transactions_max) return seal();
+        if (services_.block_wait_ms == 0 || pool_.size() >= limits::block_transactions_max)
+            return seal();
         is_gathering_ = true;
         self_->delayed_send(self_, std::chrono::milliseconds(services_.block_wait_ms), Gathered{});
     }
@@ -203,14 +214,17 @@ class Chain {
     void seal() {
         if (in_flight_ || !services_.ordering.may_propose()) return;
         const auto reader = services_.data.reader();
-        BlockBuilder builder(services_.data.rules(), parent(*reader), services_.clock.now_unix_ms());
+        BlockBuilder builder(services_.data.rules(), parent(*reader),
+                             services_.clock.now_unix_ms());
         auto sealed = std::make_shared<SealedBlock>();
         take_operations(builder, *reader, *sealed);
         if (!builder.has_content()) return;
         sealed->block = std::move(builder).seal(services_.node_key);
         in_flight_ = std::move(sealed);
-        services_.ordering.propose(in_flight_->block, [self = ChainActor(self_)](Result<Certificate> certificate) {
-            caf::anon_send(self, Decided{std::make_shared<const Result<Certificate>>(std::move(certificate))});
+        services_.ordering.propose(in_flight_->block, [self = ChainActor(self_)](
+                                                          Result<Certificate> certificate) {
+            caf::anon_send(
+                self, Decided{std::make_shared<const Result<Certificate>>(std::move(certificate))});
         });
     }
 
@@ -227,7 +241,9 @@ class Chain {
         }
         for (const bool signed_turn : {true, false}) {
             for (const auto& submission : taken) {
-                if (std::holds_alternative<VerifiedTransaction>(submission->operation()) != signed_turn) continue;
+                if (std::holds_alternative<VerifiedTransaction>(submission->operation()) !=
+                    signed_turn)
+                    continue;
                 take_operation(builder, reader, submission, sealed);
             }
         }
@@ -235,12 +251,14 @@ class Chain {
         services_.figures.pool_bytes = pool_bytes_;
     }
 
-    void take_operation(BlockBuilder& builder, const ChainReader& reader, const SubmissionPtr& submission,
-                        SealedBlock& sealed) {
-        if (submission->deadline_unix_ms() != 0 && submission->deadline_unix_ms() < services_.clock.now_unix_ms()) {
-            return refuse(submission, Error{ErrorCode::deadline_exceeded, "The operation waited too long.",
-                                            "Its deadline passed before a block took it; nothing was done.",
-                                            "Try again."});
+    void take_operation(BlockBuilder& builder, const ChainReader& reader,
+                        const SubmissionPtr& submission, SealedBlock& sealed) {
+        if (submission->deadline_unix_ms() != 0 &&
+            submission->deadline_unix_ms() < services_.clock.now_unix_ms()) {
+            return refuse(submission,
+                          Error{ErrorCode::deadline_exceeded, "The operation waited too long.",
+                                "Its deadline passed before a block took it; nothing was done.",
+                                "Try again."});
         }
         const Status blobs = check_blobs(*submission, reader);
         if (!blobs.ok()) return refuse(submission, blobs.error());
@@ -254,7 +272,8 @@ class Chain {
             return repeats_.push_back(submission);
         }
         waiting.applied.outcome = std::get<ItemOutcome>(std::move(admission));
-        sealed.sidecars.insert(sealed.sidecars.end(), submission->blobs().begin(), submission->blobs().end());
+        sealed.sidecars.insert(sealed.sidecars.end(), submission->blobs().begin(),
+                               submission->blobs().end());
         waiting_.push_back(std::move(waiting));
     }
 
@@ -264,7 +283,8 @@ class Chain {
     }
 
     /// The idempotency key is known: answers with the outcome that the chain holds.
-    static void answer_repeat(const SubmissionPtr& submission, const Hash& operation, const ChainReader& reader) {
+    static void answer_repeat(const SubmissionPtr& submission, const Hash& operation,
+                              const ChainReader& reader) {
         const auto position = reader.find_operation(operation);
         const Error pruned{ErrorCode::already_exists, "The operation was done before.",
                            "Its outcome is not kept any more.", "Look at its effect instead."};
@@ -277,16 +297,19 @@ class Chain {
             position->item >= outcomes[position->transaction].items.size()) {
             return submission->answer(pruned);
         }
-        submission->answer(Applied{.operation = operation, .height = position->height,
+        submission->answer(Applied{.operation = operation,
+                                   .height = position->height,
                                    .block_time_unix_ms = block.value()->header.time_unix_ms,
                                    .outcome = outcomes[position->transaction].items[position->item],
-                                   .repeated = true, .dry_run = submission->dry_run()});
+                                   .repeated = true,
+                                   .dry_run = submission->dry_run()});
     }
 
     void publish() {
         const Status published = services_.data.publish(*in_flight_);
         if (!published.ok() && published.error().code == ErrorCode::overloaded) {
-            return self_->delayed_send(self_, store_retry, Wake{});  // the store is behind; its bound holds us
+            return self_->delayed_send(self_, store_retry,
+                                       Wake{});  // the store is behind; its bound holds us
         }
         if (!published.ok()) return services_.on_fatal(published.error());
         const std::uint64_t height = in_flight_->block.header.height;
@@ -294,7 +317,8 @@ class Chain {
         is_durable_ = false;
         services_.figures.height = height;
         services_.figures.applied_total += waiting_.size();
-        for (auto& waiting : std::exchange(waiting_, {})) waiting.submission->answer(std::move(waiting.applied));
+        for (auto& waiting : std::exchange(waiting_, {}))
+            waiting.submission->answer(std::move(waiting.applied));
         services_.listeners.notify(height);
         return_repeats();
         seal();
@@ -360,12 +384,13 @@ struct ChainShell {
     std::shared_ptr<ChainServices> services{};
 };
 
-ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell> self, const ChainServices& services) {
+ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell> self,
+                                         const ChainServices& services) {
     abort_on_exception(self);
     self->state.services = std::make_shared<ChainServices>(services);
     self->state.chain = std::make_shared<Chain>(self, services);
-    auto writer = self->spawn<caf::detached + caf::linked>(log_writer, std::shared_ptr<const ChainServices>(self->state.services),
-                                                           ChainActor(self));
+    auto writer = self->spawn<caf::detached + caf::linked>(
+        log_writer, std::shared_ptr<const ChainServices>(self->state.services), ChainActor(self));
     self->state.chain->start(std::move(writer));
     Chain* chain = self->state.chain.get();
     return {

@@ -1,7 +1,8 @@
 #pragma once
 
-// The shell around one chain: takes operations, seals a block as soon as the previous one is durable
-// (so that whatever came meanwhile shares one sync), publishes it and answers all of it in one go.
+// The shell around one chain: takes operations, seals a block as soon as the previous one is
+// durable (so that whatever came meanwhile shares one sync), publishes it and answers all of it in
+// one go.
 
 #include <atomic>
 #include <caf/fwd.hpp>
@@ -23,8 +24,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Drain)
 
 namespace ait::consensus {
 
-using ChainActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
-                                    caf::reacts_to<Wake>, caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
+using ChainActor =
+    caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
+                     caf::reacts_to<Wake>, caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
 
 /// Tells listeners that a block was published. Any thread; a listener must be quick and not block.
 class BlockListeners {

@@ -16,8 +16,9 @@ struct BlockArchive {
     Blob record{};
     std::vector<TransactionOutcome> outcomes{};
     static constexpr auto fields() {
-        return std::tuple{field("record", &BlockArchive::record, "", 2 * limits::block_bytes_max),
-                          field("outcomes", &BlockArchive::outcomes, "", limits::block_transactions_max + 1)};
+        return std::tuple{
+            field("record", &BlockArchive::record, "", 2 * limits::block_bytes_max),
+            field("outcomes", &BlockArchive::outcomes, "", limits::block_transactions_max + 1)};
     }
 };
 
@@ -42,8 +43,9 @@ BlockRecord record_of(const SealedBlock& sealed, bool with_sidecars) {
 
 void index_operations(const SealedBlock& sealed, storage::BlockWrites& writes) {
     const auto add = [&](const Hash& hash, std::uint32_t transaction, std::uint32_t item) {
-        writes.index.emplace_back(operation_key(hash),
-                                  encode(OperationPosition{sealed.block.header.height, transaction, item}));
+        writes.index.emplace_back(
+            operation_key(hash),
+            encode(OperationPosition{sealed.block.header.height, transaction, item}));
     };
     std::size_t batch = 0;
     for (std::uint32_t i = 0; i < sealed.block.transactions.size(); ++i) {
@@ -63,8 +65,10 @@ void list_events(const SealedBlock& sealed, storage::BlockWrites& writes) {
     for (const auto& outcome : sealed.block.outcomes) {
         for (const auto& item : outcome.items) {
             for (const auto& event : item.events) {
-                const StoredEvent stored{.height = sealed.block.header.height, .index = index,
-                                         .time_unix_ms = sealed.block.header.time_unix_ms, .event = event};
+                const StoredEvent stored{.height = sealed.block.header.height,
+                                         .index = index,
+                                         .time_unix_ms = sealed.block.header.time_unix_ms,
+                                         .event = event};
                 writes.events.emplace_back(event_key(stored.height, index++), encode(stored));
             }
         }
@@ -75,7 +79,8 @@ storage::BlockWrites writes_of(const SealedBlock& sealed) {
     storage::BlockWrites writes;
     writes.height = sealed.block.header.height;
     writes.state = sealed.block.writes;
-    writes.block_record = encode(BlockArchive{Blob{encode(record_of(sealed, false))}, sealed.block.outcomes});
+    writes.block_record =
+        encode(BlockArchive{Blob{encode(record_of(sealed, false))}, sealed.block.outcomes});
     index_operations(sealed, writes);
     writes.index.emplace_back(std::string(tip_key), encode(sealed.block.tip()));
     list_events(sealed, writes);
@@ -87,7 +92,8 @@ storage::BlockWrites writes_of(const SealedBlock& sealed) {
 
 class StoreReader final : public ChainReader {
   public:
-    StoreReader(const Genesis& genesis, storage::ReadGuard guard) : genesis_(genesis), guard_(std::move(guard)) {
+    StoreReader(const Genesis& genesis, storage::ReadGuard guard)
+        : genesis_(genesis), guard_(std::move(guard)) {
         const auto bytes = guard_.find_index(tip_key);
         AIT_ASSERT(bytes.ok());
         AIT_ASSERT(bytes.value().has_value());
@@ -111,9 +117,10 @@ class StoreReader final : public ChainReader {
         if (!record.ok()) return record.error();
         auto header = decode<BlockHeader>(record.value().header.bytes);
         if (!header.ok()) return header.error();
-        return std::optional<StoredBlock>(StoredBlock{.record = std::move(record).value(),
-                                                      .header = std::move(header).value(),
-                                                      .outcomes = std::move(archive.value().outcomes)});
+        return std::optional<StoredBlock>(
+            StoredBlock{.record = std::move(record).value(),
+                        .header = std::move(header).value(),
+                        .outcomes = std::move(archive.value().outcomes)});
     }
 
     [[nodiscard]] std::optional<OperationPosition> find_operation(const Hash& hash) const override {
@@ -149,7 +156,8 @@ class StoreReader final : public ChainReader {
 
 }  // namespace
 
-ChainData::ChainData(Options options) : options_(std::move(options)), genesis_id_(genesis_hash(options_.genesis)) {}
+ChainData::ChainData(Options options)
+    : options_(std::move(options)), genesis_id_(genesis_hash(options_.genesis)) {}
 
 Result<std::unique_ptr<ChainData>> ChainData::open(Options options) {
     const std::int64_t started_us = options.clock.monotonic_us();
@@ -159,7 +167,7 @@ Result<std::unique_ptr<ChainData>> ChainData::open(Options options) {
     if (!log.ok()) return log.error();
     data->log_ = std::move(log).value();
     auto store = storage::ChainStore::open(data->options_.database, data->options_.genesis.chain,
-                                            data->options_.store);
+                                           data->options_.store);
     if (!store.ok()) return store.error();
     data->store_ = std::move(store).value();
     const Status recovered = data->recover();
@@ -189,9 +197,11 @@ Status ChainData::recover() {
         auto known = guard.find_index(genesis_key);
         if (!known.ok()) return known.error();
         if (!known.value() || *known.value() != genesis_id_.view()) {
-            return Error{ErrorCode::check_failed, "The data directory belongs to another chain.",
-                         "Chain " + options_.genesis.chain + " was started here from another genesis document.",
-                         "Give the genesis document that it was started with, or another node.data_dir."};
+            return Error{
+                ErrorCode::check_failed, "The data directory belongs to another chain.",
+                "Chain " + options_.genesis.chain +
+                    " was started here from another genesis document.",
+                "Give the genesis document that it was started with, or another node.data_dir."};
         }
         auto tip = guard.find_index(tip_key);
         if (!tip.ok()) return tip.error();
@@ -204,8 +214,9 @@ Status ChainData::recover() {
     recovery_.log_bytes_cut = log_->opening().bytes_cut;
     if (tip_.height > 0 && !log_->last_height()) {
         return Error{ErrorCode::corrupt_data, "The block log is missing.",
-                     "The state is at height " + std::to_string(tip_.height) + " and " + options_.log_directory +
-                         " holds no block.", "Restore the log directory from a backup."};
+                     "The state is at height " + std::to_string(tip_.height) + " and " +
+                         options_.log_directory + " holds no block.",
+                     "Restore the log directory from a backup."};
     }
     if (!log_->last_height()) return {};
     return log_->for_each(tip_.height + 1, [this](std::uint64_t height, std::string_view payload) {
@@ -228,8 +239,11 @@ Status ChainData::check_sidecars(const SealedBlock& sealed) const {
             auto stored = guard.find_blob(hash.view());
             if (!stored.ok()) return stored.error();
             if (!stored.value()) {
-                return Error{ErrorCode::corrupt_data, "A blob of block " + std::to_string(sealed.block.header.height) + " is missing.",
-                             "Its hash is " + to_hex(hash.view()) + ".", "Restore the log from a backup."};
+                return Error{ErrorCode::corrupt_data,
+                             "A blob of block " + std::to_string(sealed.block.header.height) +
+                                 " is missing.",
+                             "Its hash is " + to_hex(hash.view()) + ".",
+                             "Restore the log from a backup."};
             }
         }
     }
@@ -239,22 +253,24 @@ Status ChainData::check_sidecars(const SealedBlock& sealed) const {
 Status ChainData::replay(std::uint64_t height, std::string_view payload) {
     auto record = decode<BlockRecord>(payload);
     if (!record.ok()) {
-        return Error{ErrorCode::corrupt_data, "Block " + std::to_string(height) + " of the log cannot be read.",
+        return Error{ErrorCode::corrupt_data,
+                     "Block " + std::to_string(height) + " of the log cannot be read.",
                      record.error().why, "Restore the log from a backup."};
     }
     SealedBlock sealed;
     {
         const auto guard = store_->read();
-        auto executed = execute_block(options_.rules, {options_.genesis, genesis_id_, tip_, guard.state()},
-                                      record.value());
+        auto executed = execute_block(
+            options_.rules, {options_.genesis, genesis_id_, tip_, guard.state()}, record.value());
         if (!executed.ok()) return executed.error();
         sealed.block = std::move(executed).value();
     }
-    const Status final = verify_certificate(record.value().certificate, options_.genesis, sealed.block.header,
-                                            sealed.block.hash);
+    const Status final = verify_certificate(record.value().certificate, options_.genesis,
+                                            sealed.block.header, sealed.block.hash);
     if (!final.ok()) return final;
     sealed.certificate = std::move(record.value().certificate);
-    for (auto& sidecar : record.value().sidecars) sealed.sidecars.push_back(std::move(sidecar.bytes));
+    for (auto& sidecar : record.value().sidecars)
+        sealed.sidecars.push_back(std::move(sidecar.bytes));
     const Status blobs = check_sidecars(sealed);
     if (!blobs.ok()) return blobs;
     ++recovery_.replayed_blocks;
@@ -280,7 +296,8 @@ Status ChainData::publish(const SealedBlock& sealed) {
 }
 
 Status ChainData::write(const SealedBlock& sealed) {
-    const Status appended = log_->append(sealed.block.header.height, encode(record_of(sealed, true)));
+    const Status appended =
+        log_->append(sealed.block.header.height, encode(record_of(sealed, true)));
     if (!appended.ok()) return appended;
     return log_->sync();
 }

@@ -41,8 +41,9 @@ class ChainData {
         std::uint64_t segment_bytes = storage::log_segment_bytes_default;
         storage::StoreOptions store{};
     };
-    /// Opens log and store, executes genesis where the store is empty, replays what the store lacks.
-    /// Errors: corrupt_data, storage_failed, check_failed (another genesis, rules that differ).
+    /// Opens log and store, executes genesis where the store is empty, replays what the store
+    /// lacks. Errors: corrupt_data, storage_failed, check_failed (another genesis, rules that
+    /// differ).
     static Result<std::unique_ptr<ChainData>> open(Options options);
 
     [[nodiscard]] const Genesis& genesis() const { return options_.genesis; }

@@ -14,7 +14,7 @@ constexpr std::int64_t key_bucket_ms = 6 * 3'600'000;
 constexpr std::string_view key_prefix = "idempotency/";
 
 struct IdempotencyRecord {
-    Hash content{};    ///< of kind and body: the same key with another content is a conflict
+    Hash content{};  ///< of kind and body: the same key with another content is a conflict
     Hash operation{};
     static constexpr auto fields() {
         using R = IdempotencyRecord;
@@ -27,15 +27,17 @@ std::uint64_t key_bucket(std::int64_t time_unix_ms) {
 }
 
 std::string key_in_bucket(std::uint64_t bucket, const Address& principal, std::string_view key) {
-    return std::string(key_prefix) + big_endian(bucket) + std::string(principal.view()) + std::string(key);
+    return std::string(key_prefix) + big_endian(bucket) + std::string(principal.view()) +
+           std::string(key);
 }
 
 Hash content_hash(std::string_view kind, std::string_view body) {
     return crypto::Hasher().update(kind).update("|").update(body).finish();
 }
 
-std::optional<IdempotencyRecord> find_key(const storage::StateReader& reader, std::int64_t now_unix_ms,
-                                          const Address& principal, std::string_view key) {
+std::optional<IdempotencyRecord> find_key(const storage::StateReader& reader,
+                                          std::int64_t now_unix_ms, const Address& principal,
+                                          std::string_view key) {
     const std::uint64_t bucket = key_bucket(now_unix_ms);
     auto record = load_record<IdempotencyRecord>(reader, key_in_bucket(bucket, principal, key));
     if (record || bucket == 0) return record;
@@ -56,16 +58,21 @@ Hash commit_writes(const Hash& parent, const storage::WriteSet& writes) {
 
 Error unknown_kind(std::string_view kind) {
     return Error{ErrorCode::unsupported, "The chain has no rule for this transaction.",
-                 "Its kind is \"" + std::string(kind) + "\".", "Update the node, or correct the kind."};
+                 "Its kind is \"" + std::string(kind) + "\".",
+                 "Update the node, or correct the kind."};
 }
 
 Error differs(std::string_view what, std::uint64_t height) {
-    return Error{ErrorCode::check_failed, "Block " + std::to_string(height) + " does not execute to its header.",
-                 "The " + std::string(what) + " differs.", "The log is damaged or was written by other rules."};
+    return Error{ErrorCode::check_failed,
+                 "Block " + std::to_string(height) + " does not execute to its header.",
+                 "The " + std::string(what) + " differs.",
+                 "The log is damaged or was written by other rules."};
 }
 
 ItemOutcome to_item(Outcome outcome) {
-    return ItemOutcome{.code = 0, .error = "", .response = Blob{std::move(outcome.response)},
+    return ItemOutcome{.code = 0,
+                       .error = "",
+                       .response = Blob{std::move(outcome.response)},
                        .events = std::move(outcome.events)};
 }
 
@@ -113,26 +120,40 @@ Result<GenesisState> execute_genesis(const RuleSet& rules, const Genesis& genesi
     const Hash hash = genesis_hash(genesis);
     GenesisState state;
     state.writes = view.take_writes();
-    state.tip = Tip{.height = 0, .view = 0, .hash = hash, .state_commitment = commit_writes(hash, state.writes),
+    state.tip = Tip{.height = 0,
+                    .view = 0,
+                    .hash = hash,
+                    .state_commitment = commit_writes(hash, state.writes),
                     .time_unix_ms = genesis.time.ms};
     return state;
 }
 
 Tip ExecutedBlock::tip() const {
-    return Tip{.height = header.height, .view = header.view, .hash = hash,
-               .state_commitment = header.state_commitment, .time_unix_ms = header.time_unix_ms};
+    return Tip{.height = header.height,
+               .view = header.view,
+               .hash = hash,
+               .state_commitment = header.state_commitment,
+               .time_unix_ms = header.time_unix_ms};
 }
 
 BlockBuilder::BlockBuilder(const RuleSet& rules, const Parent& parent, std::int64_t now_unix_ms)
-    : rules_(rules), parent_(parent), time_unix_ms_(std::max(now_unix_ms, parent.tip.time_unix_ms)),
+    : rules_(rules),
+      parent_(parent),
+      time_unix_ms_(std::max(now_unix_ms, parent.tip.time_unix_ms)),
       view_(parent.state) {
     apply_due();
     drop_old_keys();
 }
 
 Context BlockBuilder::node_context(const Hash& operation) const {
-    return Context{.genesis = parent_.genesis, .height = height(), .block_time_unix_ms = time_unix_ms_,
-                   .authority = Authority::node, .principal = {}, .signer = {}, .operation = operation, .blobs = {}};
+    return Context{.genesis = parent_.genesis,
+                   .height = height(),
+                   .block_time_unix_ms = time_unix_ms_,
+                   .authority = Authority::node,
+                   .principal = {},
+                   .signer = {},
+                   .operation = operation,
+                   .blobs = {}};
 }
 
 Context BlockBuilder::context_of(const BatchItem& item, const Hash& hash) const {
@@ -157,8 +178,11 @@ void BlockBuilder::apply_due() {
         view_.erase(entry.key);
         const DueRule* rule = rules_.find_due(entry.kind);
         AIT_ASSERT(rule != nullptr);  // only rules write due entries
-        const Hash operation =
-            crypto::Hasher().update("due/1|").update(parent_.tip.hash.view()).update(entry.key).finish();
+        const Hash operation = crypto::Hasher()
+                                   .update("due/1|")
+                                   .update(parent_.tip.hash.view())
+                                   .update(entry.key)
+                                   .finish();
         auto events = rule->apply(view_, entry.id, node_context(operation));
         outcome.events.insert(outcome.events.end(), std::make_move_iterator(events.begin()),
                               std::make_move_iterator(events.end()));
@@ -179,15 +203,17 @@ void BlockBuilder::drop_old_keys() {
     for (const auto& key : old) view_.erase(key);
 }
 
-Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::string_view body, const Context& context,
-                              std::string_view idempotency_key, std::optional<std::uint64_t> nonce) {
+Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::string_view body,
+                              const Context& context, std::string_view idempotency_key,
+                              std::optional<std::uint64_t> nonce) {
     if (!idempotency_key.empty()) {
         const auto known = find_key(view_, time_unix_ms_, context.principal, idempotency_key);
         if (known && known->content == content_hash(kind, body)) return Duplicate{known->operation};
         if (known) {
-            return Error{ErrorCode::conflict, "The idempotency key was used for something else.",
-                         "Key \"" + std::string(idempotency_key) + "\" belongs to another operation.",
-                         "Use a new key for a new operation."};
+            return Error{
+                ErrorCode::conflict, "The idempotency key was used for something else.",
+                "Key \"" + std::string(idempotency_key) + "\" belongs to another operation.",
+                "Use a new key for a new operation."};
         }
     }
     if (rule == nullptr) return unknown_kind(kind);
@@ -204,7 +230,8 @@ Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::stri
     auto outcome = rule->apply(overlay, body, context);
     if (!outcome.ok()) return outcome.error();
     if (!idempotency_key.empty()) {
-        store_record(overlay, key_in_bucket(key_bucket(time_unix_ms_), context.principal, idempotency_key),
+        store_record(overlay,
+                     key_in_bucket(key_bucket(time_unix_ms_), context.principal, idempotency_key),
                      IdempotencyRecord{content_hash(kind, body), context.operation});
     }
     std::move(overlay).merge_into(view_);
@@ -216,17 +243,19 @@ Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) 
     const auto& content = transaction.content;
     if (content.expiry_height < height()) {
         return Error{ErrorCode::expired, "The transaction came too late.",
-                     "It was good until height " + std::to_string(content.expiry_height) + "; the next is " +
-                         std::to_string(height()) + ".", "Sign it again."};
+                     "It was good until height " + std::to_string(content.expiry_height) +
+                         "; the next is " + std::to_string(height()) + ".",
+                     "Sign it again."};
     }
     if (content.expiry_height > height() + limits::expiry_heights_ahead_max) {
-        return Error{ErrorCode::invalid_argument, "The transaction's expiry height is too far ahead.",
-                     "At most " + std::to_string(limits::expiry_heights_ahead_max) + " heights are allowed.",
-                     "Sign it again with a nearer one."};
+        return Error{
+            ErrorCode::invalid_argument, "The transaction's expiry height is too far ahead.",
+            "At most " + std::to_string(limits::expiry_heights_ahead_max) + " heights are allowed.",
+            "Sign it again with a nearer one."};
     }
     const Context context = context_of(transaction);
-    Admission admission = apply(rules_.find(content.kind), content.kind, content.body.bytes, context,
-                                content.idempotency_key, content.nonce);
+    Admission admission = apply(rules_.find(content.kind), content.kind, content.body.bytes,
+                                context, content.idempotency_key, content.nonce);
     if (const auto* outcome = std::get_if<ItemOutcome>(&admission)) {
         transactions_.push_back(transaction.wire);
         outcomes_.push_back(TransactionOutcome{{*outcome}});
@@ -238,8 +267,8 @@ Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) 
 Admission BlockBuilder::add_item(const BatchItem& item) {
     const Hash hash = item_hash(item);
     const Context context = context_of(item, hash);
-    Admission admission =
-        apply(rules_.find(item.kind), item.kind, item.body.bytes, context, item.idempotency_key, std::nullopt);
+    Admission admission = apply(rules_.find(item.kind), item.kind, item.body.bytes, context,
+                                item.idempotency_key, std::nullopt);
     if (const auto* outcome = std::get_if<ItemOutcome>(&admission)) {
         batch_.items.push_back(item);
         batch_outcome_.items.push_back(*outcome);
@@ -280,20 +309,21 @@ ExecutedBlock BlockBuilder::close(const PublicKey& leader) && {
     std::vector<Hash> outcome_leaves;
     for (const auto& outcome : outcomes_) outcome_leaves.push_back(outcome_leaf(outcome));
     block.writes = view_.take_writes();
-    block.header = BlockHeader{.version = 1,
-                               .chain = parent_.genesis.chain,
-                               .genesis = parent_.genesis_hash,
-                               .epoch = 0,
-                               .view = parent_.tip.view + 1,
-                               .height = height(),
-                               .parent_view = parent_.tip.view,
-                               .parent = parent_.tip.hash,
-                               .transaction_count = transactions_.size(),
-                               .transactions_root = crypto::merkle_root(leaves),
-                               .outcomes_root = crypto::merkle_root(outcome_leaves),
-                               .state_commitment = commit_writes(parent_.tip.state_commitment, block.writes),
-                               .time_unix_ms = time_unix_ms_,
-                               .leader = leader};
+    block.header =
+        BlockHeader{.version = 1,
+                    .chain = parent_.genesis.chain,
+                    .genesis = parent_.genesis_hash,
+                    .epoch = 0,
+                    .view = parent_.tip.view + 1,
+                    .height = height(),
+                    .parent_view = parent_.tip.view,
+                    .parent = parent_.tip.hash,
+                    .transaction_count = transactions_.size(),
+                    .transactions_root = crypto::merkle_root(leaves),
+                    .outcomes_root = crypto::merkle_root(outcome_leaves),
+                    .state_commitment = commit_writes(parent_.tip.state_commitment, block.writes),
+                    .time_unix_ms = time_unix_ms_,
+                    .leader = leader};
     block.encoded_header = encode(block.header);
     block.hash = header_hash(block.encoded_header);
     block.transactions = std::move(transactions_);
@@ -302,15 +332,16 @@ ExecutedBlock BlockBuilder::close(const PublicKey& leader) && {
     return block;
 }
 
-Status BlockBuilder::replay_batch(const VerifiedTransaction& transaction, const OperationBatch& batch) {
+Status BlockBuilder::replay_batch(const VerifiedTransaction& transaction,
+                                  const OperationBatch& batch) {
     if (!is_validator(parent_.genesis, transaction.content.signer)) {
         return Error{ErrorCode::check_failed, "A batch is signed by a node that may not.", "", ""};
     }
     TransactionOutcome outcomes;
     for (const auto& item : batch.items) {
         const Context context = context_of(item, item_hash(item));
-        Admission admission =
-            apply(rules_.find(item.kind), item.kind, item.body.bytes, context, item.idempotency_key, std::nullopt);
+        Admission admission = apply(rules_.find(item.kind), item.kind, item.body.bytes, context,
+                                    item.idempotency_key, std::nullopt);
         if (auto* outcome = std::get_if<ItemOutcome>(&admission)) {
             outcomes.items.push_back(std::move(*outcome));
             continue;
@@ -339,7 +370,8 @@ Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Pa
     if (claimed.time_unix_ms < parent.tip.time_unix_ms) return differs("time", claimed.height);
     BlockBuilder builder(rules, parent, claimed.time_unix_ms);
     for (const auto& wire : record.transactions) {
-        auto transaction = verify_transaction(wire.bytes, parent.genesis.chain, parent.genesis_hash);
+        auto transaction =
+            verify_transaction(wire.bytes, parent.genesis.chain, parent.genesis_hash);
         if (!transaction.ok()) return transaction.error();
         if (transaction.value().content.kind == batch_kind) {
             auto batch = decode<OperationBatch>(transaction.value().content.body.bytes);
@@ -349,12 +381,16 @@ Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Pa
             continue;
         }
         const Admission admission = builder.add_transaction(transaction.value());
-        if (!std::holds_alternative<ItemOutcome>(admission)) return differs("validity of a transaction", claimed.height);
+        if (!std::holds_alternative<ItemOutcome>(admission))
+            return differs("validity of a transaction", claimed.height);
     }
     ExecutedBlock block = std::move(builder).close(claimed.leader);
-    if (block.header.transactions_root != claimed.transactions_root) return differs("transactions root", claimed.height);
-    if (block.header.outcomes_root != claimed.outcomes_root) return differs("outcomes root", claimed.height);
-    if (block.header.state_commitment != claimed.state_commitment) return differs("state commitment", claimed.height);
+    if (block.header.transactions_root != claimed.transactions_root)
+        return differs("transactions root", claimed.height);
+    if (block.header.outcomes_root != claimed.outcomes_root)
+        return differs("outcomes root", claimed.height);
+    if (block.header.state_commitment != claimed.state_commitment)
+        return differs("state commitment", claimed.height);
     if (block.encoded_header != record.header.bytes) return differs("header", claimed.height);
     return block;
 }

@@ -23,7 +23,8 @@
 namespace ait::consensus {
 
 /// Checks and advances an account's nonce; the ledger's.
-using NonceFunction = Status (*)(storage::StateView& view, const Address& address, std::uint64_t nonce);
+using NonceFunction = Status (*)(storage::StateView& view, const Address& address,
+                                 std::uint64_t nonce);
 
 /// All rules of a node, found by kind. Immutable after construction; any thread.
 class RuleSet {
@@ -51,7 +52,8 @@ struct Tip {
     std::int64_t time_unix_ms = 0;
     static constexpr auto fields() {
         return std::tuple{field("height", &Tip::height, ""), field("view", &Tip::view, ""),
-                          field("hash", &Tip::hash, ""), field("state_commitment", &Tip::state_commitment, ""),
+                          field("hash", &Tip::hash, ""),
+                          field("state_commitment", &Tip::state_commitment, ""),
                           field("time_unix_ms", &Tip::time_unix_ms, "")};
     }
 };
@@ -67,9 +69,10 @@ struct ExecutedBlock {
     BlockHeader header{};
     std::string encoded_header{};
     Hash hash{};
-    std::vector<std::string> transactions{};      ///< wire bytes
-    std::vector<TransactionOutcome> outcomes{};   ///< one a transaction, then one for due entries
-    std::vector<std::pair<Hash, OperationBatch>> batches{};  ///< decoded, by transaction hash, in order
+    std::vector<std::string> transactions{};     ///< wire bytes
+    std::vector<TransactionOutcome> outcomes{};  ///< one a transaction, then one for due entries
+    std::vector<std::pair<Hash, OperationBatch>>
+        batches{};  ///< decoded, by transaction hash, in order
     storage::WriteSet writes{};
     [[nodiscard]] Tip tip() const;
 };
@@ -115,8 +118,9 @@ class BlockBuilder {
     [[nodiscard]] Context node_context(const Hash& operation) const;
     [[nodiscard]] Context context_of(const BatchItem& item, const Hash& hash) const;
     [[nodiscard]] Context context_of(const VerifiedTransaction& transaction) const;
-    Admission apply(const Rule* rule, std::string_view kind, std::string_view body, const Context& context,
-                    std::string_view idempotency_key, std::optional<std::uint64_t> nonce);
+    Admission apply(const Rule* rule, std::string_view kind, std::string_view body,
+                    const Context& context, std::string_view idempotency_key,
+                    std::optional<std::uint64_t> nonce);
     Status replay_batch(const VerifiedTransaction& transaction, const OperationBatch& batch);
     void apply_due();
     void drop_old_keys();
@@ -136,8 +140,8 @@ class BlockBuilder {
     std::size_t bytes_ = 0;
 };
 
-/// Replays a logged or received block on its parent. Errors: check_failed when anything differs from
-/// its header, malformed when it cannot be read. The certificate is checked by the caller.
+/// Replays a logged or received block on its parent. Errors: check_failed when anything differs
+/// from its header, malformed when it cannot be read. The certificate is checked by the caller.
 Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Parent& parent,
                                     const BlockRecord& record);
 

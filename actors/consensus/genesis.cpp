@@ -13,21 +13,24 @@ constexpr std::size_t genesis_bytes_max = 1024 * 1024;
 constexpr std::uint64_t millisecond_day = 86'400'000;
 
 Error refuse(std::string why, std::string next) {
-    return Error{ErrorCode::invalid_argument, "The genesis document is not acceptable.", std::move(why),
-                 std::move(next)};
+    return Error{ErrorCode::invalid_argument, "The genesis document is not acceptable.",
+                 std::move(why), std::move(next)};
 }
 
 Status check_validators(const Genesis& genesis) {
-    if (genesis.validators.empty()) return refuse("It names no validator.", "Add at least one to \"validators\".");
+    if (genesis.validators.empty())
+        return refuse("It names no validator.", "Add at least one to \"validators\".");
     std::set<PublicKey> keys;
     std::uint64_t weight = 0;
     for (const auto& validator : genesis.validators) {
         if (validator.weight == 0 || validator.weight > 1'000'000'000) {
-            return refuse("Validator \"" + validator.name + "\" has weight " + std::to_string(validator.weight) + ".",
+            return refuse("Validator \"" + validator.name + "\" has weight " +
+                              std::to_string(validator.weight) + ".",
                           "Use 1 to 1000000000.");
         }
         if (!keys.insert(validator.public_key).second) {
-            return refuse("Two validators have the key of \"" + validator.name + "\".", "Give each its own key.");
+            return refuse("Two validators have the key of \"" + validator.name + "\".",
+                          "Give each its own key.");
         }
         weight += validator.weight;
     }
@@ -36,18 +39,20 @@ Status check_validators(const Genesis& genesis) {
 }
 
 Status check_parameters(const ChainParameters& p) {
-    const auto range = [](std::string_view name, std::uint64_t value, std::uint64_t low, std::uint64_t high) -> Status {
+    const auto range = [](std::string_view name, std::uint64_t value, std::uint64_t low,
+                          std::uint64_t high) -> Status {
         if (value >= low && value <= high) return {};
         return refuse("Parameter " + std::string(name) + " is " + std::to_string(value) + ".",
                       "Use " + std::to_string(low) + " to " + std::to_string(high) + ".");
     };
-    for (const auto& status : {range("job_fee_ppm", p.job_fee_ppm, 0, 1'000'000),
-                               range("lease_ms", p.lease_ms, 100, millisecond_day),
-                               range("attempts_max", p.attempts_max, 1, 100),
-                               range("job_ttl_ms_default", p.job_ttl_ms_default, 1'000, p.job_ttl_ms_max),
-                               range("job_ttl_ms_max", p.job_ttl_ms_max, 1'000, 365 * millisecond_day),
-                               range("miner_lost_ms", p.miner_lost_ms, 100, millisecond_day),
-                               range("unbonding_ms", p.unbonding_ms, 0, 365 * millisecond_day)}) {
+    for (const auto& status :
+         {range("job_fee_ppm", p.job_fee_ppm, 0, 1'000'000),
+          range("lease_ms", p.lease_ms, 100, millisecond_day),
+          range("attempts_max", p.attempts_max, 1, 100),
+          range("job_ttl_ms_default", p.job_ttl_ms_default, 1'000, p.job_ttl_ms_max),
+          range("job_ttl_ms_max", p.job_ttl_ms_max, 1'000, 365 * millisecond_day),
+          range("miner_lost_ms", p.miner_lost_ms, 100, millisecond_day),
+          range("unbonding_ms", p.unbonding_ms, 0, 365 * millisecond_day)}) {
         if (!status.ok()) return status.error();
     }
     return {};

@@ -26,9 +26,10 @@ struct GenesisValidator {
     PublicKey public_key{};
     std::uint64_t weight = 1;
     static constexpr auto fields() {
-        return std::tuple{field("name", &GenesisValidator::name, "For people.", 64),
-                          field("public_key", &GenesisValidator::public_key, "Ed25519, hexadecimal."),
-                          field("weight", &GenesisValidator::weight, "Share in the quorum.")};
+        return std::tuple{
+            field("name", &GenesisValidator::name, "For people.", 64),
+            field("public_key", &GenesisValidator::public_key, "Ed25519, hexadecimal."),
+            field("weight", &GenesisValidator::weight, "Share in the quorum.")};
     }
 };
 
@@ -45,7 +46,7 @@ struct GenesisAllocation {
 
 /// Rules of a chain that are numbers. Every one is part of the genesis hash.
 struct ChainParameters {
-    std::uint64_t job_fee_ppm = 25'000;                 ///< the network's fee, 2.5 %
+    std::uint64_t job_fee_ppm = 25'000;  ///< the network's fee, 2.5 %
     UnfundedJobs jobs_unfunded = UnfundedJobs::hold;
     std::uint64_t jobs_unfunded_per_account_max = 1'000;  ///< unpaid jobs, open or completed
     std::uint64_t jobs_open_max = 1'000'000;
@@ -56,24 +57,31 @@ struct ChainParameters {
     std::uint64_t miner_lost_ms = 30'000;
     std::uint64_t unbonding_ms = 10'000;
     bool faucet_enabled = false;
-    Amount faucet_supply{};                             ///< minted to the faucet at height 0
+    Amount faucet_supply{};  ///< minted to the faucet at height 0
     Amount faucet_request_max{};
     static constexpr auto fields() {
         using P = ChainParameters;
         return std::tuple{
-            optional_field("job_fee_ppm", &P::job_fee_ppm, "Network fee of a paid job, parts per million."),
-            optional_field("jobs_unfunded", &P::jobs_unfunded, "accept: queue unpaid jobs; hold: wait for funds."),
-            optional_field("jobs_unfunded_per_account_max", &P::jobs_unfunded_per_account_max, "Free quota of an account."),
+            optional_field("job_fee_ppm", &P::job_fee_ppm,
+                           "Network fee of a paid job, parts per million."),
+            optional_field("jobs_unfunded", &P::jobs_unfunded,
+                           "accept: queue unpaid jobs; hold: wait for funds."),
+            optional_field("jobs_unfunded_per_account_max", &P::jobs_unfunded_per_account_max,
+                           "Free quota of an account."),
             optional_field("jobs_open_max", &P::jobs_open_max, "Jobs that are not terminal."),
-            optional_field("job_ttl_ms_default", &P::job_ttl_ms_default, "Life of a job that names none."),
+            optional_field("job_ttl_ms_default", &P::job_ttl_ms_default,
+                           "Life of a job that names none."),
             optional_field("job_ttl_ms_max", &P::job_ttl_ms_max, "Longest life of a job."),
             optional_field("lease_ms", &P::lease_ms, "A miner's lease, in block time."),
             optional_field("attempts_max", &P::attempts_max, "Leases of one job before it fails."),
-            optional_field("miner_lost_ms", &P::miner_lost_ms, "Silence after which a miner counts as lost."),
-            optional_field("unbonding_ms", &P::unbonding_ms, "Wait between unstake and availability."),
+            optional_field("miner_lost_ms", &P::miner_lost_ms,
+                           "Silence after which a miner counts as lost."),
+            optional_field("unbonding_ms", &P::unbonding_ms,
+                           "Wait between unstake and availability."),
             optional_field("faucet_enabled", &P::faucet_enabled, "Development chains only."),
             optional_field("faucet_supply", &P::faucet_supply, "AIT minted to the faucet."),
-            optional_field("faucet_request_max", &P::faucet_request_max, "Largest single request.")};
+            optional_field("faucet_request_max", &P::faucet_request_max,
+                           "Largest single request.")};
     }
 };
 
@@ -85,11 +93,12 @@ struct Genesis {
     ChainParameters parameters{};
     static constexpr auto fields() {
         using G = Genesis;
-        return std::tuple{field("chain", &G::chain, "Name, for example ait-devnet.", 64),
-                          field("time", &G::time, "Time of height 0."),
-                          field("validators", &G::validators, "Who votes in epoch 0.", 256),
-                          optional_field("allocations", &G::allocations, "Minted at height 0.", 4'096),
-                          optional_field("parameters", &G::parameters, "The chain's numbers.")};
+        return std::tuple{
+            field("chain", &G::chain, "Name, for example ait-devnet.", 64),
+            field("time", &G::time, "Time of height 0."),
+            field("validators", &G::validators, "Who votes in epoch 0.", 256),
+            optional_field("allocations", &G::allocations, "Minted at height 0.", 4'096),
+            optional_field("parameters", &G::parameters, "The chain's numbers.")};
     }
 };
 

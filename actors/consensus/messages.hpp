@@ -17,7 +17,7 @@ namespace ait::consensus {
 
 /// A final operation (or, for a dry run, what would have happened).
 struct Applied {
-    Hash operation{};    ///< names the operation: transaction or batch item hash
+    Hash operation{};  ///< names the operation: transaction or batch item hash
     std::uint64_t height = 0;
     std::int64_t block_time_unix_ms = 0;
     ItemOutcome outcome{};
@@ -32,8 +32,8 @@ class Submission {
     using Operation = std::variant<VerifiedTransaction, BatchItem>;
     using Done = std::function<void(Result<Applied>)>;
 
-    Submission(Operation operation, std::vector<std::string> blobs, bool dry_run, std::int64_t deadline_unix_ms,
-               Done done);
+    Submission(Operation operation, std::vector<std::string> blobs, bool dry_run,
+               std::int64_t deadline_unix_ms, Done done);
     Submission(const Submission&) = delete;
     Submission& operator=(const Submission&) = delete;
     ~Submission();

@@ -31,7 +31,8 @@ class Ordering {
 class SoleValidator final : public Ordering {
   public:
     /// Error: invalid_argument when the key is not the genesis' only validator. `key` outlives it.
-    static Result<std::unique_ptr<Ordering>> create(const Genesis& genesis, const crypto::SecretKey& key);
+    static Result<std::unique_ptr<Ordering>> create(const Genesis& genesis,
+                                                    const crypto::SecretKey& key);
 
     [[nodiscard]] bool may_propose() const override { return true; }
     void propose(const ExecutedBlock& block, Decision decided) override;

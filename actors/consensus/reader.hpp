@@ -21,7 +21,8 @@ struct OperationPosition {
     std::uint32_t item = 0;
     static constexpr auto fields() {
         using P = OperationPosition;
-        return std::tuple{field("height", &P::height, "Block."), field("transaction", &P::transaction, "Index in the block."),
+        return std::tuple{field("height", &P::height, "Block."),
+                          field("transaction", &P::transaction, "Index in the block."),
                           field("item", &P::item, "Index in the batch.")};
     }
 };
@@ -40,8 +41,10 @@ struct StoredEvent {
     Event event{};
     static constexpr auto fields() {
         using E = StoredEvent;
-        return std::tuple{field("height", &E::height, "Block."), field("index", &E::index, "Order in the block."),
-                          field("time_unix_ms", &E::time_unix_ms, "Block time."), field("event", &E::event, "What.")};
+        return std::tuple{field("height", &E::height, "Block."),
+                          field("index", &E::index, "Order in the block."),
+                          field("time_unix_ms", &E::time_unix_ms, "Block time."),
+                          field("event", &E::event, "What.")};
     }
 };
 
@@ -56,9 +59,11 @@ class ChainReader {
     /// Null when pruned or not there. Error: corrupt_data.
     [[nodiscard]] virtual Result<std::optional<StoredBlock>> block(std::uint64_t height) const = 0;
     /// By transaction hash or batch item hash.
-    [[nodiscard]] virtual std::optional<OperationPosition> find_operation(const Hash& hash) const = 0;
+    [[nodiscard]] virtual std::optional<OperationPosition> find_operation(
+        const Hash& hash) const = 0;
     /// Events after (height, index), oldest first, at most `count_max`.
-    [[nodiscard]] virtual std::vector<StoredEvent> events_after(std::uint64_t height, std::uint32_t index,
+    [[nodiscard]] virtual std::vector<StoredEvent> events_after(std::uint64_t height,
+                                                                std::uint32_t index,
                                                                 std::size_t count_max) const = 0;
     [[nodiscard]] virtual std::optional<std::string> blob(const Hash& hash) const = 0;
 };

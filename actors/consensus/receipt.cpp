@@ -34,12 +34,14 @@ struct ProvenOperation {
 };
 
 Status check_paths(const OperationProof& proof, const BlockHeader& header) {
-    if (!crypto::merkle_verify(transaction_leaf(proof.transaction.bytes), proof.index, header.transaction_count,
-                               proof.transaction_path, header.transactions_root)) {
+    if (!crypto::merkle_verify(transaction_leaf(proof.transaction.bytes), proof.index,
+                               header.transaction_count, proof.transaction_path,
+                               header.transactions_root)) {
         return refuse("The transaction is not in the block.");
     }
-    if (!crypto::merkle_verify(outcome_leaf(proof.outcome), proof.index, header.transaction_count + 1,
-                               proof.outcome_path, header.outcomes_root)) {
+    if (!crypto::merkle_verify(outcome_leaf(proof.outcome), proof.index,
+                               header.transaction_count + 1, proof.outcome_path,
+                               header.outcomes_root)) {
         return refuse("The outcome is not the block's.");
     }
     return {};
@@ -71,13 +73,15 @@ Result<ProvenOperation> check_proof(const OperationProof& proof, const Genesis& 
     auto header = decode<BlockHeader>(proof.header.bytes);
     if (!header.ok()) return refuse("The header cannot be read.");
     proven.header = std::move(header).value();
-    if (encode(proven.header) != proof.header.bytes) return refuse("The header is not in canonical form.");
+    if (encode(proven.header) != proof.header.bytes)
+        return refuse("The header is not in canonical form.");
     proven.block_hash = header_hash(proof.header.bytes);
     const Hash genesis_id = genesis_hash(genesis);
     if (proven.header.chain != genesis.chain || proven.header.genesis != genesis_id) {
         return refuse("It is of chain " + proven.header.chain + " with another genesis.");
     }
-    const Status final = verify_certificate(proof.certificate, genesis, proven.header, proven.block_hash);
+    const Status final =
+        verify_certificate(proof.certificate, genesis, proven.header, proven.block_hash);
     if (!final.ok()) return refuse(final.error().why);
     const Status paths = check_paths(proof, proven.header);
     if (!paths.ok()) return paths.error();
@@ -89,9 +93,11 @@ Result<ProvenOperation> check_proof(const OperationProof& proof, const Genesis& 
     return proven;
 }
 
-Result<Json> proof_section(const OperationProof& proof, const ProvenOperation& proven, const FormFinder& forms) {
+Result<Json> proof_section(const OperationProof& proof, const ProvenOperation& proven,
+                           const FormFinder& forms) {
     const TransactionForm* form = forms(proven.kind);
-    if (form == nullptr) return refuse("It proves a transaction of the unknown kind \"" + proven.kind + "\".");
+    if (form == nullptr)
+        return refuse("It proves a transaction of the unknown kind \"" + proven.kind + "\".");
     auto body = parse_form(form->decode(proven.body));
     if (!body.ok()) return body.error();
     auto answer = parse_form(form->response(proven.outcome.response.bytes));
@@ -111,8 +117,10 @@ Result<Json> proof_section(const OperationProof& proof, const ProvenOperation& p
                 {"evidence", to_base64(encode(proof))}};
 }
 
-Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& genesis, const FormFinder& forms) {
-    if (proofs.empty() || proofs.size() > proofs_max) return refuse("It has no proof, or too many.");
+Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& genesis,
+                      const FormFinder& forms) {
+    if (proofs.empty() || proofs.size() > proofs_max)
+        return refuse("It has no proof, or too many.");
     Json sections = Json::array();
     crypto::Hasher id;
     id.update("receipt/1|");
@@ -123,7 +131,8 @@ Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& 
         if (!section.ok()) return section.error();
         const std::string job = section.value()["body"].value("job_id", std::string());
         if (job.empty()) return refuse("A proof is about no job.");
-        if (!sections.empty() && sections[0]["body"]["job_id"] != Json(job)) return refuse("The proofs are about several jobs.");
+        if (!sections.empty() && sections[0]["body"]["job_id"] != Json(job))
+            return refuse("The proofs are about several jobs.");
         id.update(proven.value().transaction.hash.view());
         sections.push_back(std::move(section).value());
     }
@@ -143,7 +152,8 @@ Result<std::vector<OperationProof>> read_proofs(const Json& receipt) {
     std::vector<OperationProof> proofs;
     for (const auto& section : receipt["proofs"]) {
         if (proofs.size() == proofs_max) return refuse("It has too many proofs.");
-        if (!section.is_object() || !section.contains("evidence") || !section["evidence"].is_string()) {
+        if (!section.is_object() || !section.contains("evidence") ||
+            !section["evidence"].is_string()) {
             return refuse("A proof has no evidence.");
         }
         auto bytes = from_base64(section["evidence"].get<std::string>());
@@ -157,15 +167,19 @@ Result<std::vector<OperationProof>> read_proofs(const Json& receipt) {
 
 }  // namespace
 
-Result<OperationProof> prove_operation(const StoredBlock& block, const OperationPosition& position) {
+Result<OperationProof> prove_operation(const StoredBlock& block,
+                                       const OperationPosition& position) {
     const std::size_t index = position.transaction;
     if (position.height != block.header.height || index >= block.record.transactions.size() ||
         block.outcomes.size() != block.record.transactions.size() + 1) {
-        return Error{ErrorCode::corrupt_data, "The block does not hold the operation.",
-                     "Height " + std::to_string(position.height) + ", index " + std::to_string(index) + ".", ""};
+        return Error{
+            ErrorCode::corrupt_data, "The block does not hold the operation.",
+            "Height " + std::to_string(position.height) + ", index " + std::to_string(index) + ".",
+            ""};
     }
     std::vector<Hash> leaves;
-    for (const auto& wire : block.record.transactions) leaves.push_back(transaction_leaf(wire.bytes));
+    for (const auto& wire : block.record.transactions)
+        leaves.push_back(transaction_leaf(wire.bytes));
     std::vector<Hash> outcome_leaves;
     for (const auto& outcome : block.outcomes) outcome_leaves.push_back(outcome_leaf(outcome));
     return OperationProof{.transaction = block.record.transactions[index],
@@ -185,7 +199,8 @@ Result<std::string> receipt_text(const std::vector<OperationProof>& proofs, cons
     return dump_json(receipt.value()) + "\n";
 }
 
-Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const FormFinder& forms) {
+Result<Json> verify_receipt(std::string_view text, const Genesis& genesis,
+                            const FormFinder& forms) {
     auto parsed = parse_json(text, receipt_bytes_max);
     if (!parsed.ok()) return parsed.error();
     auto proofs = read_proofs(parsed.value());
@@ -199,7 +214,8 @@ Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const
     const Json& result = receipt["proofs"][0];
     const Json* settlement = &result["outcome"];
     for (const auto& proof : receipt["proofs"]) {
-        if (proof["outcome"].value("payment_state", std::string()) == "paid") settlement = &proof["outcome"];
+        if (proof["outcome"].value("payment_state", std::string()) == "paid")
+            settlement = &proof["outcome"];
     }
     Json facts{{"verified", true},
                {"receipt_id", receipt["receipt_id"]},

@@ -1,9 +1,9 @@
 #pragma once
 
 // Receipts: what happened to a job, with everything that somebody without a node needs to check it:
-// the signed transaction, its outcome, both inclusion paths, the header and the finality certificate.
-// The document is canonical: a verifier rebuilds it from the evidence and compares every byte, so no
-// field can say what the evidence does not.
+// the signed transaction, its outcome, both inclusion paths, the header and the finality
+// certificate. The document is canonical: a verifier rebuilds it from the evidence and compares
+// every byte, so no field can say what the evidence does not.
 
 #include <functional>
 #include <string>
@@ -28,13 +28,15 @@ struct OperationProof {
     Certificate certificate{};
     static constexpr auto fields() {
         using P = OperationProof;
-        return std::tuple{field("transaction", &P::transaction, "Wire bytes.", limits::block_bytes_max),
-                          field("index", &P::index, "In the block."), field("item", &P::item, "In the batch."),
-                          field("transaction_path", &P::transaction_path, "Merkle path.", 64),
-                          field("outcome", &P::outcome, "What it did."),
-                          field("outcome_path", &P::outcome_path, "Merkle path.", 64),
-                          field("header", &P::header, "Encoded header."),
-                          field("certificate", &P::certificate, "Finality.")};
+        return std::tuple{
+            field("transaction", &P::transaction, "Wire bytes.", limits::block_bytes_max),
+            field("index", &P::index, "In the block."),
+            field("item", &P::item, "In the batch."),
+            field("transaction_path", &P::transaction_path, "Merkle path.", 64),
+            field("outcome", &P::outcome, "What it did."),
+            field("outcome_path", &P::outcome_path, "Merkle path.", 64),
+            field("header", &P::header, "Encoded header."),
+            field("certificate", &P::certificate, "Finality.")};
     }
 };
 

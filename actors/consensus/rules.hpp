@@ -28,9 +28,9 @@ struct Context {
     std::uint64_t height = 0;
     std::int64_t block_time_unix_ms = 0;
     Authority authority = Authority::node;
-    Address principal{};  ///< the account it acts for; proven when authority is account
-    PublicKey signer{};   ///< the account's key when authority is account, else zero
-    Hash operation{};     ///< transaction hash or batch item hash: the source of ids
+    Address principal{};            ///< the account it acts for; proven when authority is account
+    PublicKey signer{};             ///< the account's key when authority is account, else zero
+    Hash operation{};               ///< transaction hash or batch item hash: the source of ids
     std::span<const Hash> blobs{};  ///< sidecars that are there: the chain has seen their bytes
 };
 
@@ -62,7 +62,8 @@ struct Rule {
 template <Described Tx, Result<Outcome> (*apply)(storage::StateView&, const Tx&, const Context&)>
 constexpr Rule rule(std::string_view kind, Authority authority) {
     return {kind, authority,
-            [](storage::StateView& view, std::string_view body, const Context& context) -> Result<Outcome> {
+            [](storage::StateView& view, std::string_view body,
+               const Context& context) -> Result<Outcome> {
                 auto tx = decode<Tx>(body);
                 if (!tx.ok()) return tx.error();
                 return apply(view, tx.value(), context);
@@ -122,17 +123,19 @@ void store_record(storage::StateView& view, std::string key, const T& value) {
 template <Described T>
 Result<T> decode_record(std::string_view bytes) {
     if (bytes.empty() || bytes[0] != record_version) {
-        return Error{ErrorCode::corrupt_data, "A stored record cannot be read.", "Its version is unknown.", ""};
+        return Error{ErrorCode::corrupt_data, "A stored record cannot be read.",
+                     "Its version is unknown.", ""};
     }
     auto value = decode<T>(bytes.substr(1));
     if (!value.ok()) {
-        return Error{ErrorCode::corrupt_data, "A stored record cannot be read.", value.error().why, ""};
+        return Error{ErrorCode::corrupt_data, "A stored record cannot be read.", value.error().why,
+                     ""};
     }
     return value;
 }
 
-/// Null when there is none. What state holds was written by store_record, so an unreadable record is
-/// a fault of ours or of the disk and was caught by the store's checksum: it asserts.
+/// Null when there is none. What state holds was written by store_record, so an unreadable record
+/// is a fault of ours or of the disk and was caught by the store's checksum: it asserts.
 template <Described T>
 std::optional<T> load_record(const storage::StateReader& reader, std::string_view key) {
     const auto bytes = reader.get(key);

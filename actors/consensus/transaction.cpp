@@ -9,13 +9,15 @@ namespace {
 Status check_form(const UnsignedTransaction& content) {
     if (content.version != 1) {
         return Error{ErrorCode::unsupported, "The transaction has an unknown version.",
-                     "Version " + std::to_string(content.version) + "; this node reads 1.", "Update the software."};
+                     "Version " + std::to_string(content.version) + "; this node reads 1.",
+                     "Update the software."};
     }
     if (content.kind.empty()) {
         return Error{ErrorCode::malformed, "The transaction has no kind.", "", ""};
     }
     if (content.kind == batch_kind && (content.nonce != 0 || !content.idempotency_key.empty())) {
-        return Error{ErrorCode::malformed, "The batch is malformed.", "It carries a nonce or a key.", ""};
+        return Error{ErrorCode::malformed, "The batch is malformed.",
+                     "It carries a nonce or a key.", ""};
     }
     return {};
 }
@@ -30,7 +32,8 @@ std::string sign_transaction(const UnsignedTransaction& content, const crypto::S
     return encode(wire);
 }
 
-Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::string_view chain, const Hash& genesis) {
+Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::string_view chain,
+                                               const Hash& genesis) {
     auto outer = decode<SignedTransaction>(wire);
     if (!outer.ok()) return outer.error();
     auto content = decode<UnsignedTransaction>(outer.value().signed_bytes.bytes);
@@ -43,22 +46,29 @@ Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::strin
     if (verified.content.kind != batch_kind && wire.size() > limits::transaction_bytes_max) {
         return Error{ErrorCode::too_large, "The transaction is too large.",
                      std::to_string(wire.size()) + " bytes; the limit is " +
-                         std::to_string(limits::transaction_bytes_max) + ".", "Send large content as a blob."};
+                         std::to_string(limits::transaction_bytes_max) + ".",
+                     "Send large content as a blob."};
     }
     if (verified.content.chain != chain || verified.content.genesis != genesis) {
         return Error{ErrorCode::check_failed, "The transaction is for another chain.",
                      "It names " + verified.content.chain + " with genesis " +
-                         to_hex(verified.content.genesis.view().substr(0, 4)) + "..., this is " + std::string(chain) +
-                         " with " + to_hex(genesis.view().substr(0, 4)) + "....", "Sign it for this chain."};
+                         to_hex(verified.content.genesis.view().substr(0, 4)) + "..., this is " +
+                         std::string(chain) + " with " + to_hex(genesis.view().substr(0, 4)) +
+                         "....",
+                     "Sign it for this chain."};
     }
-    // One value has one wire form: the leaf and the hash could otherwise differ for the same content.
-    if (encode(outer.value()) != wire || encode(verified.content) != outer.value().signed_bytes.bytes) {
-        return Error{ErrorCode::malformed, "The transaction is not in canonical form.", "", "Encode it again."};
+    // One value has one wire form: the leaf and the hash could otherwise differ for the same
+    // content.
+    if (encode(outer.value()) != wire ||
+        encode(verified.content) != outer.value().signed_bytes.bytes) {
+        return Error{ErrorCode::malformed, "The transaction is not in canonical form.", "",
+                     "Encode it again."};
     }
-    if (!crypto::verify(verified.content.signer, transaction_domain, outer.value().signed_bytes.bytes,
-                        outer.value().signature)) {
+    if (!crypto::verify(verified.content.signer, transaction_domain,
+                        outer.value().signed_bytes.bytes, outer.value().signature)) {
         return Error{ErrorCode::check_failed, "The transaction's signature is not valid.",
-                     "It was not made by key " + to_hex(verified.content.signer.view().substr(0, 4)) + "....",
+                     "It was not made by key " +
+                         to_hex(verified.content.signer.view().substr(0, 4)) + "....",
                      "Sign it again with the right wallet."};
     }
     return verified;

@@ -23,24 +23,25 @@ struct UnsignedTransaction {
     std::string chain{};
     Hash genesis{};
     PublicKey signer{};
-    std::uint64_t nonce = 0;           ///< the account's next; 0 for a batch
-    std::uint64_t expiry_height = 0;   ///< the last height that may include it
-    std::string idempotency_key{};     ///< unique per signer until the expiry height; may be empty
-    std::string kind{};                ///< "ledger.transfer"; "batch"
-    Blob body{};                       ///< canonical msgpack of the kind's struct
-    std::vector<Hash> blobs{};         ///< sidecars that must come along, by BLAKE2b-256
+    std::uint64_t nonce = 0;          ///< the account's next; 0 for a batch
+    std::uint64_t expiry_height = 0;  ///< the last height that may include it
+    std::string idempotency_key{};    ///< unique per signer until the expiry height; may be empty
+    std::string kind{};               ///< "ledger.transfer"; "batch"
+    Blob body{};                      ///< canonical msgpack of the kind's struct
+    std::vector<Hash> blobs{};        ///< sidecars that must come along, by BLAKE2b-256
     static constexpr auto fields() {
         using T = UnsignedTransaction;
-        return std::tuple{field("version", &T::version, "1."),
-                          field("chain", &T::chain, "Name of the chain.", 64),
-                          field("genesis", &T::genesis, "Its genesis hash."),
-                          field("signer", &T::signer, "Ed25519 key."),
-                          field("nonce", &T::nonce, "The account's next number."),
-                          field("expiry_height", &T::expiry_height, "Last height that may include it."),
-                          field("idempotency_key", &T::idempotency_key, "Unique per signer.", 64),
-                          field("kind", &T::kind, "Which rule applies.", 64),
-                          field("body", &T::body, "Canonical msgpack.", limits::block_bytes_max),
-                          field("blobs", &T::blobs, "Hashes of sidecars.", limits::batch_jobs_max)};
+        return std::tuple{
+            field("version", &T::version, "1."),
+            field("chain", &T::chain, "Name of the chain.", 64),
+            field("genesis", &T::genesis, "Its genesis hash."),
+            field("signer", &T::signer, "Ed25519 key."),
+            field("nonce", &T::nonce, "The account's next number."),
+            field("expiry_height", &T::expiry_height, "Last height that may include it."),
+            field("idempotency_key", &T::idempotency_key, "Unique per signer.", 64),
+            field("kind", &T::kind, "Which rule applies.", 64),
+            field("body", &T::body, "Canonical msgpack.", limits::block_bytes_max),
+            field("blobs", &T::blobs, "Hashes of sidecars.", limits::batch_jobs_max)};
     }
 };
 
@@ -49,7 +50,8 @@ struct SignedTransaction {
     Blob signed_bytes{};
     Signature signature{};
     static constexpr auto fields() {
-        return std::tuple{field("signed_bytes", &SignedTransaction::signed_bytes, "As signed.", limits::block_bytes_max),
+        return std::tuple{field("signed_bytes", &SignedTransaction::signed_bytes, "As signed.",
+                                limits::block_bytes_max),
                           field("signature", &SignedTransaction::signature, "Ed25519.")};
     }
 };
@@ -63,18 +65,20 @@ struct BatchItem {
     std::vector<Hash> blobs{};
     static constexpr auto fields() {
         using T = BatchItem;
-        return std::tuple{field("principal", &T::principal, "On whose behalf."),
-                          field("idempotency_key", &T::idempotency_key, "Unique per principal.", 64),
-                          field("kind", &T::kind, "Which rule applies.", 64),
-                          field("body", &T::body, "Canonical msgpack.", limits::transaction_bytes_max),
-                          field("blobs", &T::blobs, "Hashes of sidecars.", limits::batch_jobs_max)};
+        return std::tuple{
+            field("principal", &T::principal, "On whose behalf."),
+            field("idempotency_key", &T::idempotency_key, "Unique per principal.", 64),
+            field("kind", &T::kind, "Which rule applies.", 64),
+            field("body", &T::body, "Canonical msgpack.", limits::transaction_bytes_max),
+            field("blobs", &T::blobs, "Hashes of sidecars.", limits::batch_jobs_max)};
     }
 };
 
 struct OperationBatch {
     std::vector<BatchItem> items{};
     static constexpr auto fields() {
-        return std::tuple{field("items", &OperationBatch::items, "In order.", limits::block_transactions_max)};
+        return std::tuple{
+            field("items", &OperationBatch::items, "In order.", limits::block_transactions_max)};
     }
 };
 
@@ -88,7 +92,8 @@ struct VerifiedTransaction {
 /// Signs with the account's or node's key. Any thread.
 std::string sign_transaction(const UnsignedTransaction& content, const crypto::SecretKey& key);
 
-/// Checks form, chain, genesis and signature. Errors: malformed, too_large, check_failed. Any thread.
+/// Checks form, chain, genesis and signature. Errors: malformed, too_large, check_failed. Any
+/// thread.
 Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::string_view chain,
                                                const Hash& genesis);
 

@@ -4,8 +4,8 @@
 #include <deque>
 
 #include "actors/coordinator/messages.hpp"
-#include "actors/supervision.hpp"
 #include "actors/miner/messages.hpp"
+#include "actors/supervision.hpp"
 #include "net/http_server.hpp"
 
 namespace ait::coordinator {
@@ -15,9 +15,15 @@ constexpr std::string_view lease_kind = "job.lease";
 
 /// What miner.poll answers for one lease: the job with its payload.
 Json polled_job(const LeasedJob& job, const consensus::ChainReader& reader) {
-    miner::PolledJobView view{.job_id = job.job_id, .attempt = job.attempt, .type = job.type, .model = job.model,
-                              .payload = {}, .payload_hash = job.payload, .price_per_hour = job.price_per_hour,
-                              .leased_at = job.leased_at, .lease_expires_at = job.lease_expires_at,
+    miner::PolledJobView view{.job_id = job.job_id,
+                              .attempt = job.attempt,
+                              .type = job.type,
+                              .model = job.model,
+                              .payload = {},
+                              .payload_hash = job.payload,
+                              .price_per_hour = job.price_per_hour,
+                              .leased_at = job.leased_at,
+                              .lease_expires_at = job.lease_expires_at,
                               .expires_at = job.expires_at};
     if (auto payload = reader.blob(job.payload)) view.payload.text = std::move(*payload);
     return to_json_value(view);
@@ -32,7 +38,8 @@ class Shell {
     void on_poll(std::shared_ptr<Poll> poll) {
         if (waiting_.size() >= polls_waiting_max) {
             return poll->respond(Error{ErrorCode::overloaded, "Too many miners wait here.",
-                                       "At most " + std::to_string(polls_waiting_max) + " may.", "Use another node."});
+                                       "At most " + std::to_string(polls_waiting_max) + " may.",
+                                       "Use another node."});
         }
         if (has_match(*poll)) return lease(std::move(poll));
         wait(std::move(poll));
@@ -44,8 +51,10 @@ class Shell {
             auto poll = std::move(waiting_.front());
             waiting_.pop_front();
             if (!is_over(*poll)) {
-                if (has_match(*poll)) lease(std::move(poll));
-                else waiting_.push_back(std::move(poll));
+                if (has_match(*poll))
+                    lease(std::move(poll));
+                else
+                    waiting_.push_back(std::move(poll));
             }
         }
     }
@@ -76,15 +85,16 @@ class Shell {
         const consensus::Rule* rule = services_.rules().find(lease_kind);
         AIT_ASSERT(rule != nullptr);
         storage::StateView view(reader->state());
-        const consensus::Context context{.genesis = reader->genesis(),
-                                         .height = reader->height() + 1,
-                                         .block_time_unix_ms = std::max(services_.clock().now_unix_ms(),
-                                                                        reader->block_time_unix_ms()),
-                                         .authority = consensus::Authority::node,
-                                         .principal = poll.miner,
-                                         .signer = {},
-                                         .operation = {},
-                                         .blobs = {}};
+        const consensus::Context context{
+            .genesis = reader->genesis(),
+            .height = reader->height() + 1,
+            .block_time_unix_ms =
+                std::max(services_.clock().now_unix_ms(), reader->block_time_unix_ms()),
+            .authority = consensus::Authority::node,
+            .principal = poll.miner,
+            .signer = {},
+            .operation = {},
+            .blobs = {}};
         auto outcome = rule->apply(view, encode(LeaseJobs{poll.miner, poll.count_max}), context);
         if (!outcome.ok()) return true;  // the proposal will tell the miner why
         auto answer = decode<LeaseAnswer>(outcome.value().response);
@@ -93,18 +103,26 @@ class Shell {
     }
 
     void lease(std::shared_ptr<Poll> poll) {
-        NodeOperation operation{.principal = poll->miner, .kind = std::string(lease_kind),
-                                .body = encode(LeaseJobs{poll->miner, poll->count_max}), .blobs = {},
-                                .idempotency_key = {}, .dry_run = false, .deadline_unix_ms = 0};
-        services_.propose(std::move(operation), [self = CoordinatorActor(self_), poll](Result<consensus::Applied> applied) {
-            caf::anon_send(self, LeaseDecided{poll, std::make_shared<const Result<consensus::Applied>>(std::move(applied))});
+        NodeOperation operation{.principal = poll->miner,
+                                .kind = std::string(lease_kind),
+                                .body = encode(LeaseJobs{poll->miner, poll->count_max}),
+                                .blobs = {},
+                                .idempotency_key = {},
+                                .dry_run = false,
+                                .deadline_unix_ms = 0};
+        services_.propose(std::move(operation), [self = CoordinatorActor(self_),
+                                                 poll](Result<consensus::Applied> applied) {
+            caf::anon_send(self,
+                           LeaseDecided{poll, std::make_shared<const Result<consensus::Applied>>(
+                                                  std::move(applied))});
         });
     }
 
     void wait(std::shared_ptr<Poll> poll) {
         if (is_over(*poll)) return;
         const std::int64_t left_ms = poll->deadline_unix_ms - services_.clock().now_unix_ms();
-        self_->delayed_send(self_, std::chrono::milliseconds(std::max<std::int64_t>(left_ms, 1)), PollTimer{});
+        self_->delayed_send(self_, std::chrono::milliseconds(std::max<std::int64_t>(left_ms, 1)),
+                            PollTimer{});
         waiting_.push_back(std::move(poll));
     }
 
@@ -123,7 +141,9 @@ class Shell {
 
 struct ShellState {
     ShellState() = default;
-    ~ShellState() { if (services != nullptr) services->listeners().remove(listener); }
+    ~ShellState() {
+        if (services != nullptr) services->listeners().remove(listener);
+    }
     ShellState(const ShellState&) = delete;
     ShellState& operator=(const ShellState&) = delete;
     std::unique_ptr<Shell> shell{};
@@ -131,13 +151,15 @@ struct ShellState {
     std::uint64_t listener = 0;
 };
 
-CoordinatorActor::behavior_type behave(CoordinatorActor::stateful_pointer<ShellState> self, NodeServices* services) {
+CoordinatorActor::behavior_type behave(CoordinatorActor::stateful_pointer<ShellState> self,
+                                       NodeServices* services) {
     abort_on_exception(self);
     self->state.shell = std::make_unique<Shell>(self, *services);
     self->state.services = services;
     self->state.listener = services->listeners().add(
         [actor = caf::actor_cast<caf::weak_actor_ptr>(self)](std::uint64_t) {
-            if (const auto strong = actor.lock()) caf::anon_send(caf::actor_cast<CoordinatorActor>(strong), LookAgain{});
+            if (const auto strong = actor.lock())
+                caf::anon_send(caf::actor_cast<CoordinatorActor>(strong), LookAgain{});
         });
     Shell* shell = self->state.shell.get();
     return {
@@ -154,17 +176,21 @@ void poll_jobs(NodeServices& services, Call call, Respond respond) {
                              "Open a miner session, or name the account with Aitbc-Account."});
     }
     const std::int64_t wait_ms = std::clamp<std::int64_t>(input_integer(call.input, "wait", 0), 0,
-                                                          limits::long_poll_ms_max / 1000) * 1000;
+                                                          limits::long_poll_ms_max / 1000) *
+                                 1000;
     Poll poll{.miner = call.principal.account,
               .count_max = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
                   input_integer(call.input, "max", 1), 1, limits::lease_jobs_max)),
               .deadline_unix_ms = services.clock().now_unix_ms() + wait_ms,
               .respond = std::move(respond),
-              .is_gone = [exchange = call.exchange] { return exchange != nullptr && exchange->is_closed(); }};
+              .is_gone = [exchange = call.exchange] {
+                  return exchange != nullptr && exchange->is_closed();
+              }};
     services.leases().poll(std::move(poll));
 }
 
-constexpr std::array edge{Binding{.name = "miner.poll", .query = nullptr, .command = nullptr, .async = &poll_jobs}};
+constexpr std::array edge{
+    Binding{.name = "miner.poll", .query = nullptr, .command = nullptr, .async = &poll_jobs}};
 
 }  // namespace
 

@@ -1,8 +1,8 @@
 #pragma once
 
 // Where miners wait for work. A poll is answered at once when a job matches, else it waits here
-// until a block brings one or its time is up. The pick itself happens inside `apply` (job.lease), so
-// two miners can never get one job; what is looked up beforehand only spares useless blocks.
+// until a block brings one or its time is up. The pick itself happens inside `apply` (job.lease),
+// so two miners can never get one job; what is looked up beforehand only spares useless blocks.
 
 #include <caf/fwd.hpp>
 #include <caf/typed_actor.hpp>

@@ -129,6 +129,10 @@ void explain_running(ExplainView& view, const Job& job, const ExplainMoment& mom
 void explain_end(ExplainView& view, const Job& job) {
     view.summary = "It is " + std::string(name_of(job.state)) + " since " +
                    to_rfc3339(job.completed_at_ms) + ".";
+    if (job.delivery) {
+        view.summary += " " + miner::miner_id_of(job.delivery->miner) + " did it at " +
+                        to_text(job.delivery->price_per_hour) + " AIT an hour.";
+    }
     if (job.error) view.summary += " " + job.error->code + ": " + job.error->message;
     if (job.state == JobState::completed && job.payment.state == PaymentState::unfunded) {
         view.next = "It is not paid: aitbc client pay " + job.id + " AMOUNT.";
@@ -147,13 +151,15 @@ ExplainView explain(const StateReader& reader, const Job& job, const ExplainMome
                      .payment_state = job.payment.state,
                      .stages = stages_of(job, moment),
                      .height = moment.height};
+    // Also of a job that has ended: who could have taken it, and why the others could not, is what
+    // people ask first.
+    add_miners(view, reader, job, moment);
     if (is_terminal(job.state)) {
         explain_end(view, job);
         return view;
     }
     view.queue_position = queue_position(reader, job);
     view.next_change_at = UnixMs{job.expires_at_ms};
-    add_miners(view, reader, job, moment);
     if (job.lease) {
         explain_running(view, job, moment);
     } else {

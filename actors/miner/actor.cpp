@@ -6,8 +6,8 @@
 #include <map>
 
 #include "actors/coordinator/messages.hpp"
-#include "actors/supervision.hpp"
 #include "actors/miner/registry.hpp"
+#include "actors/supervision.hpp"
 
 namespace ait::miner {
 namespace {
@@ -17,18 +17,22 @@ struct WatchState {
     std::map<Address, bool> is_lost{};
 };
 
-MinerActor::behavior_type watch(MinerActor::stateful_pointer<WatchState> self, NodeServices* services) {
+MinerActor::behavior_type watch(MinerActor::stateful_pointer<WatchState> self,
+                                NodeServices* services) {
     abort_on_exception(self);
     self->delayed_send(self, std::chrono::milliseconds(sweep_ms), Sweep{});
     return {
         [self](const HeardFrom& message) {
             const auto [entry, is_new] = self->state.is_lost.try_emplace(message.address, false);
-            if (is_new) spdlog::info("miner_connected miner={}", miner_id_of(message.address));
-            else if (entry->second) spdlog::info("miner_returned miner={}", miner_id_of(message.address));
+            if (is_new)
+                spdlog::info("miner_connected miner={}", miner_id_of(message.address));
+            else if (entry->second)
+                spdlog::info("miner_returned miner={}", miner_id_of(message.address));
             entry->second = false;
         },
         [self, services](const Sweep&) {
-            const auto lost_ms = static_cast<std::int64_t>(services->reader()->genesis().parameters.miner_lost_ms);
+            const auto lost_ms =
+                static_cast<std::int64_t>(services->reader()->genesis().parameters.miner_lost_ms);
             const std::int64_t now = services->clock().now_unix_ms();
             for (auto& [address, is_lost] : self->state.is_lost) {
                 const auto heard = services->liveness().find(address);
@@ -59,10 +63,12 @@ Result<std::vector<std::string>> held_jobs(const Json& input) {
     if (found == input.end() || found->is_null()) return ids;
     const Error refused{ErrorCode::invalid_argument, "Field \"jobs\" is not acceptable.",
                         "It must be a list of {\"job_id\",\"attempt\"}, at most " +
-                            std::to_string(limits::lease_jobs_max) + ".", ""};
+                            std::to_string(limits::lease_jobs_max) + ".",
+                        ""};
     if (!found->is_array() || found->size() > limits::lease_jobs_max) return refused;
     for (const auto& job : *found) {
-        if (!job.is_object() || !job.contains("job_id") || !job["job_id"].is_string()) return refused;
+        if (!job.is_object() || !job.contains("job_id") || !job["job_id"].is_string())
+            return refused;
         ids.push_back(job["job_id"].get<std::string>());
     }
     return ids;
@@ -76,7 +82,8 @@ bool is_draining(NodeServices& services, const Address& address) {
 void heartbeat(NodeServices& services, Call call, Respond respond) {
     const Address address = call.principal.account;
     if (address.is_zero()) {
-        return respond(Error{ErrorCode::unauthenticated, "The heartbeat names no miner.", "", "Open a miner session."});
+        return respond(Error{ErrorCode::unauthenticated, "The heartbeat names no miner.", "",
+                             "Open a miner session."});
     }
     auto held = held_jobs(call.input);
     if (!held.ok()) return respond(held.error());
@@ -84,19 +91,24 @@ void heartbeat(NodeServices& services, Call call, Respond respond) {
                               call.input.value("metrics", Json::object()));
     services.miner_heard(address);
     if (held.value().empty()) {
-        return respond(to_json_value(HeartbeatView{.cancelled_jobs = {}, .drain = is_draining(services, address)}));
+        return respond(to_json_value(
+            HeartbeatView{.cancelled_jobs = {}, .drain = is_draining(services, address)}));
     }
-    NodeOperation renew{.principal = address, .kind = "job.renew",
-                        .body = encode(coordinator::RenewLeases{address, std::move(held).value()}), .blobs = {},
-                        .idempotency_key = {}, .dry_run = false,
+    NodeOperation renew{.principal = address,
+                        .kind = "job.renew",
+                        .body = encode(coordinator::RenewLeases{address, std::move(held).value()}),
+                        .blobs = {},
+                        .idempotency_key = {},
+                        .dry_run = false,
                         .deadline_unix_ms = call.deadline_unix_ms};
-    services.propose(std::move(renew), [&services, address, respond](Result<consensus::Applied> applied) {
-        if (!applied.ok()) return respond(applied.error());
-        auto answer = decode<coordinator::RenewAnswer>(applied.value().outcome.response.bytes);
-        AIT_ASSERT(answer.ok());
-        respond(to_json_value(HeartbeatView{.cancelled_jobs = std::move(answer.value().lost),
-                                            .drain = is_draining(services, address)}));
-    });
+    services.propose(
+        std::move(renew), [&services, address, respond](Result<consensus::Applied> applied) {
+            if (!applied.ok()) return respond(applied.error());
+            auto answer = decode<coordinator::RenewAnswer>(applied.value().outcome.response.bytes);
+            AIT_ASSERT(answer.ok());
+            respond(to_json_value(HeartbeatView{.cancelled_jobs = std::move(answer.value().lost),
+                                                .drain = is_draining(services, address)}));
+        });
 }
 
 constexpr std::array edge{

@@ -9,24 +9,28 @@ namespace ait::miner {
 
 std::string session_statement(std::string_view chain, const Hash& genesis, const Address& address,
                               std::int64_t time_unix_ms) {
-    return std::string(chain) + "|" + to_hex(genesis.view()) + "|" + crypto::to_text(address) + "|" +
-           std::to_string(time_unix_ms);
+    return std::string(chain) + "|" + to_hex(genesis.view()) + "|" + crypto::to_text(address) +
+           "|" + std::to_string(time_unix_ms);
 }
 
-Result<SessionView> Sessions::open(const SessionRequest& request, std::string_view chain, const Hash& genesis,
-                                   std::string miner_id) {
+Result<SessionView> Sessions::open(const SessionRequest& request, std::string_view chain,
+                                   const Hash& genesis, std::string miner_id) {
     const std::int64_t now = clock_.now_unix_ms();
     const std::int64_t skew_ms = std::abs(now - request.time_unix_ms);
     if (skew_ms > session_clock_skew_ms_max) {
         return Error{ErrorCode::expired, "The session request is out of date.",
                      "The miner's clock differs by " + std::to_string(skew_ms) + " ms; at most " +
-                         std::to_string(session_clock_skew_ms_max) + " are allowed.", "Set the clock right."};
+                         std::to_string(session_clock_skew_ms_max) + " are allowed.",
+                     "Set the clock right."};
     }
     if (crypto::address_of(request.public_key) != request.address ||
         !crypto::verify(request.public_key, "session/1",
-                        session_statement(chain, genesis, request.address, request.time_unix_ms), request.signature)) {
-        return Error{ErrorCode::unauthenticated, "The session request is not signed by the miner's key.",
-                     "The signature does not fit " + crypto::to_text(request.address) + ".", "Sign it with that key."};
+                        session_statement(chain, genesis, request.address, request.time_unix_ms),
+                        request.signature)) {
+        return Error{ErrorCode::unauthenticated,
+                     "The session request is not signed by the miner's key.",
+                     "The signature does not fit " + crypto::to_text(request.address) + ".",
+                     "Sign it with that key."};
     }
     const std::string token = to_hex(random_.bytes(32));
     const std::lock_guard lock(mutex_);
@@ -36,20 +40,24 @@ Result<SessionView> Sessions::open(const SessionRequest& request, std::string_vi
                      "At most " + std::to_string(sessions_max) + ".", "Use another node."};
     }
     sessions_[crypto::blake2b_256(token)] = Session{request.address, now + session_ms};
-    return SessionView{.token = token, .miner_id = std::move(miner_id), .expires_at = UnixMs{now + session_ms}};
+    return SessionView{
+        .token = token, .miner_id = std::move(miner_id), .expires_at = UnixMs{now + session_ms}};
 }
 
 std::optional<Address> Sessions::find(std::string_view token) const {
-    const Hash key = crypto::blake2b_256(token);  // a look-up by hash gives nothing away by its timing
+    const Hash key =
+        crypto::blake2b_256(token);  // a look-up by hash gives nothing away by its timing
     const std::lock_guard lock(mutex_);
     const auto found = sessions_.find(key);
-    if (found == sessions_.end() || found->second.expires_at_unix_ms <= clock_.now_unix_ms()) return std::nullopt;
+    if (found == sessions_.end() || found->second.expires_at_unix_ms <= clock_.now_unix_ms())
+        return std::nullopt;
     return found->second.address;
 }
 
 void Sessions::drop_expired() {
     const std::int64_t now = clock_.now_unix_ms();
-    std::erase_if(sessions_, [now](const auto& entry) { return entry.second.expires_at_unix_ms <= now; });
+    std::erase_if(sessions_,
+                  [now](const auto& entry) { return entry.second.expires_at_unix_ms <= now; });
 }
 
 void Liveness::heard(const Address& address, std::string inference_url, Json metrics) {
@@ -70,7 +78,8 @@ std::string Liveness::inference_url(std::int64_t lost_after_ms) const {
     const Heard* best = nullptr;
     for (const auto& [address, heard] : heard_) {
         if (heard.inference_url.empty() || heard.last_heartbeat_unix_ms < oldest) continue;
-        if (best == nullptr || heard.last_heartbeat_unix_ms > best->last_heartbeat_unix_ms) best = &heard;
+        if (best == nullptr || heard.last_heartbeat_unix_ms > best->last_heartbeat_unix_ms)
+            best = &heard;
     }
     return best == nullptr ? std::string() : best->inference_url;
 }
@@ -79,7 +88,8 @@ std::size_t Liveness::alive_count(std::int64_t lost_after_ms) const {
     const std::int64_t oldest = clock_.now_unix_ms() - lost_after_ms;
     const std::lock_guard lock(mutex_);
     std::size_t count = 0;
-    for (const auto& [address, heard] : heard_) count += heard.last_heartbeat_unix_ms >= oldest ? 1 : 0;
+    for (const auto& [address, heard] : heard_)
+        count += heard.last_heartbeat_unix_ms >= oldest ? 1 : 0;
     return count;
 }
 

@@ -31,8 +31,9 @@ struct SessionRequest {
     Signature signature{};
     static constexpr auto fields() {
         using T = SessionRequest;
-        return std::tuple{field("address", &T::address, ""), field("public_key", &T::public_key, ""),
-                          field("time_unix_ms", &T::time_unix_ms, ""), field("signature", &T::signature, "")};
+        return std::tuple{
+            field("address", &T::address, ""), field("public_key", &T::public_key, ""),
+            field("time_unix_ms", &T::time_unix_ms, ""), field("signature", &T::signature, "")};
     }
 };
 
@@ -42,8 +43,8 @@ class Sessions {
     Sessions(const Clock& clock, Random& random) : clock_(clock), random_(random) {}
 
     /// Errors: check_failed (signature, key of another address), expired (clock), limit_reached.
-    Result<SessionView> open(const SessionRequest& request, std::string_view chain, const Hash& genesis,
-                             std::string miner_id);
+    Result<SessionView> open(const SessionRequest& request, std::string_view chain,
+                             const Hash& genesis, std::string miner_id);
     /// The miner's account behind a token, if the session lives.
     [[nodiscard]] std::optional<Address> find(std::string_view token) const;
 

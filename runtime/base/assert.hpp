@@ -10,8 +10,8 @@ namespace ait {
 
 }  // namespace ait
 
-#define AIT_ASSERT(condition)                                          \
-    (static_cast<bool>(condition) ? static_cast<void>(0)               \
+#define AIT_ASSERT(condition)                            \
+    (static_cast<bool>(condition) ? static_cast<void>(0) \
                                   : ::ait::assertion_failed(#condition, __FILE__, __LINE__))
 
 /// For hot kernels: off only where the release preset says so.

@@ -48,7 +48,8 @@ Result<std::string> from_hex(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); i += 2) {
         const int high = hex_digit(text[i]);
         const int low = hex_digit(text[i + 1]);
-        if (high < 0 || low < 0) return malformed_text("A hexadecimal value has another character.");
+        if (high < 0 || low < 0)
+            return malformed_text("A hexadecimal value has another character.");
         bytes.push_back(static_cast<char>(high * 16 + low));
     }
     return bytes;
@@ -117,8 +118,10 @@ Result<std::string> from_base64(std::string_view text) {
             if (digit < 0) return malformed_text("A base64 value has another character.");
             group = (group << 6U) | static_cast<std::uint32_t>(digit);
         }
-        if (padding == 1 && (group & 0xFFU) != 0) return malformed_text("A base64 value is not canonical.");
-        if (padding == 2 && (group & 0xFFFFU) != 0) return malformed_text("A base64 value is not canonical.");
+        if (padding == 1 && (group & 0xFFU) != 0)
+            return malformed_text("A base64 value is not canonical.");
+        if (padding == 2 && (group & 0xFFFFU) != 0)
+            return malformed_text("A base64 value is not canonical.");
         for (std::size_t j = 0; j < 3 - padding; ++j) {
             bytes.push_back(static_cast<char>(static_cast<std::uint8_t>(group >> (16 - 8 * j))));
         }
@@ -132,11 +135,21 @@ bool is_utf8(std::string_view text) noexcept {
         const auto lead = static_cast<std::uint8_t>(text[i]);
         std::size_t extra = 0;
         std::uint32_t point = 0;
-        if (lead < 0x80) { ++i; continue; }
-        if (lead >= 0xC2 && lead <= 0xDF) { extra = 1; point = lead & 0x1FU; }
-        else if (lead >= 0xE0 && lead <= 0xEF) { extra = 2; point = lead & 0x0FU; }
-        else if (lead >= 0xF0 && lead <= 0xF4) { extra = 3; point = lead & 0x07U; }
-        else return false;
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        if (lead >= 0xC2 && lead <= 0xDF) {
+            extra = 1;
+            point = lead & 0x1FU;
+        } else if (lead >= 0xE0 && lead <= 0xEF) {
+            extra = 2;
+            point = lead & 0x0FU;
+        } else if (lead >= 0xF0 && lead <= 0xF4) {
+            extra = 3;
+            point = lead & 0x07U;
+        } else
+            return false;
         if (text.size() - i <= extra) return false;
         for (std::size_t j = 1; j <= extra; ++j) {
             const auto byte = static_cast<std::uint8_t>(text[i + j]);

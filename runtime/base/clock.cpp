@@ -52,7 +52,10 @@ std::string to_rfc3339(std::int64_t unix_ms) {
     const std::int64_t ms = std::clamp(unix_ms, year_zero_ms, year_9999_ms);
     std::int64_t seconds = ms / 1000;
     std::int64_t rest = ms % 1000;
-    if (rest < 0) { rest += 1000; --seconds; }
+    if (rest < 0) {
+        rest += 1000;
+        --seconds;
+    }
     const std::time_t time = seconds;
     std::tm parts{};
     gmtime_r(&time, &parts);

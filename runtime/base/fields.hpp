@@ -55,7 +55,7 @@ enum class Presence : std::uint8_t { required, optional };
 template <class Owner, class Value>
 struct FieldRow {
     std::string_view name;
-    Value Owner::*member;
+    Value Owner::* member;
     std::string_view help;
     Presence presence;
     std::uint32_t bytes_max;  ///< of a text or blob; elements of a list
@@ -64,7 +64,7 @@ struct FieldRow {
 inline constexpr std::uint32_t field_bytes_max_default = 4'096;
 
 template <class Owner, class Value>
-constexpr FieldRow<Owner, Value> field(std::string_view name, Value Owner::*member,
+constexpr FieldRow<Owner, Value> field(std::string_view name, Value Owner::* member,
                                        std::string_view help,
                                        std::uint32_t bytes_max = field_bytes_max_default) {
     return {name, member, help, Presence::required, bytes_max};
@@ -72,7 +72,7 @@ constexpr FieldRow<Owner, Value> field(std::string_view name, Value Owner::*memb
 
 /// May be left out of JSON; then it keeps its default.
 template <class Owner, class Value>
-constexpr FieldRow<Owner, Value> optional_field(std::string_view name, Value Owner::*member,
+constexpr FieldRow<Owner, Value> optional_field(std::string_view name, Value Owner::* member,
                                                 std::string_view help,
                                                 std::uint32_t bytes_max = field_bytes_max_default) {
     return {name, member, help, Presence::optional, bytes_max};
@@ -132,7 +132,19 @@ inline constexpr std::size_t field_count = std::tuple_size_v<decltype(T::fields(
 // ---- the same description as run-time data, for OpenAPI, help and tables ----
 
 enum class ValueKind : std::uint8_t {
-    boolean, integer, number, text, amount, time, address, hex, base64, choice, list, object, json
+    boolean,
+    integer,
+    number,
+    text,
+    amount,
+    time,
+    address,
+    hex,
+    base64,
+    choice,
+    list,
+    object,
+    json
 };
 
 struct Schema;
@@ -158,20 +170,36 @@ namespace detail {
 
 template <class T>
 constexpr ValueKind kind_of() {
-    if constexpr (is_optional<T>) return kind_of<typename T::value_type>();
-    else if constexpr (std::same_as<T, bool>) return ValueKind::boolean;
-    else if constexpr (std::integral<T>) return ValueKind::integer;
-    else if constexpr (std::floating_point<T>) return ValueKind::number;
-    else if constexpr (std::same_as<T, std::string>) return ValueKind::text;
-    else if constexpr (std::same_as<T, Amount>) return ValueKind::amount;
-    else if constexpr (std::same_as<T, UnixMs>) return ValueKind::time;
-    else if constexpr (std::same_as<T, Address>) return ValueKind::address;
-    else if constexpr (is_fixed_bytes<T>) return ValueKind::hex;
-    else if constexpr (std::same_as<T, Blob>) return ValueKind::base64;
-    else if constexpr (std::same_as<T, JsonText>) return ValueKind::json;
-    else if constexpr (NamedEnum<T>) return ValueKind::choice;
-    else if constexpr (is_vector<T>) return ValueKind::list;
-    else { static_assert(Described<T>, "a field of a type that has no form"); return ValueKind::object; }
+    if constexpr (is_optional<T>)
+        return kind_of<typename T::value_type>();
+    else if constexpr (std::same_as<T, bool>)
+        return ValueKind::boolean;
+    else if constexpr (std::integral<T>)
+        return ValueKind::integer;
+    else if constexpr (std::floating_point<T>)
+        return ValueKind::number;
+    else if constexpr (std::same_as<T, std::string>)
+        return ValueKind::text;
+    else if constexpr (std::same_as<T, Amount>)
+        return ValueKind::amount;
+    else if constexpr (std::same_as<T, UnixMs>)
+        return ValueKind::time;
+    else if constexpr (std::same_as<T, Address>)
+        return ValueKind::address;
+    else if constexpr (is_fixed_bytes<T>)
+        return ValueKind::hex;
+    else if constexpr (std::same_as<T, Blob>)
+        return ValueKind::base64;
+    else if constexpr (std::same_as<T, JsonText>)
+        return ValueKind::json;
+    else if constexpr (NamedEnum<T>)
+        return ValueKind::choice;
+    else if constexpr (is_vector<T>)
+        return ValueKind::list;
+    else {
+        static_assert(Described<T>, "a field of a type that has no form");
+        return ValueKind::object;
+    }
 }
 
 template <class T>

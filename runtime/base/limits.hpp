@@ -45,7 +45,8 @@ inline constexpr std::uint32_t miner_models_max = 64;
 inline constexpr std::uint32_t miner_gpus_max = 64;
 inline constexpr std::uint32_t job_attempts_max = 3;
 
-static_assert(prompt_bytes_max <= blob_bytes_max, "a prompt travels as a blob beside its transaction");
+static_assert(prompt_bytes_max <= blob_bytes_max,
+              "a prompt travels as a blob beside its transaction");
 static_assert(blob_bytes_max < http_body_bytes_max, "a blob fits in a request, base64 included");
 
 }  // namespace ait::limits

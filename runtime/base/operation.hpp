@@ -48,8 +48,8 @@ struct RestRoute {
 
 /// How JSON becomes a transaction's body and back; all null for operations without one.
 struct TransactionForm {
-    std::string_view kind = "";                                   ///< "ledger.transfer"
-    bool account_signed = false;                                  ///< else batched by the node
+    std::string_view kind = "";                                      ///< "ledger.transfer"
+    bool account_signed = false;                                     ///< else batched by the node
     Result<std::string> (*encode)(std::string_view json) = nullptr;  ///< strict JSON -> body bytes
     Result<std::string> (*decode)(std::string_view body) = nullptr;  ///< body bytes -> JSON text
     Result<std::string> (*response)(std::string_view bytes) = nullptr;  ///< outcome -> JSON text

@@ -8,8 +8,9 @@ namespace {
 using enum ErrorCode;
 
 constexpr std::array rows{
-    ErrorCodeRow{internal, "internal", 1, 500, false, "A fault inside the program.",
-                 "Report it with the trace id; `aitbc status` shows whether the node still answers."},
+    ErrorCodeRow{
+        internal, "internal", 1, 500, false, "A fault inside the program.",
+        "Report it with the trace id; `aitbc status` shows whether the node still answers."},
     ErrorCodeRow{usage, "usage", 2, 400, false, "The command line cannot be understood.",
                  "Read `aitbc help COMMAND`."},
     ErrorCodeRow{invalid_argument, "invalid_argument", 2, 422, false, "A value breaks a rule.",

@@ -126,7 +126,9 @@ _aitbc_words() {
   if [ -n "$command" ] && [ -n "${_aitbc_values[$command $previous]}" ]; then
     _aitbc_offer "${_aitbc_values[$command $previous]}"; return
   fi
-  if [ -n "${_aitbc_values[* $previous]}" ]; then _aitbc_offer "${_aitbc_values[* $previous]}"; return; fi
+  if [ -n "${_aitbc_values[* $previous]}" ]; then
+    _aitbc_offer "${_aitbc_values[* $previous]}"; return
+  fi
   case $current in
     -*) [ -n "$command" ] && printf '%s\n' ${=_aitbc_flags[$command]}; return ;;
   esac
@@ -158,7 +160,8 @@ std::string bash_script(const Words& words) {
 _aitbc() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   local IFS=$'\n'
-  COMPREPLY=($(compgen -W "$(IFS=' '; _aitbc_words "$previous" "$current" "${COMP_WORDS[@]:1:COMP_CWORD-1}")" -- "$current"))
+  local words="$(IFS=' '; _aitbc_words "$previous" "$current" "${COMP_WORDS[@]:1:COMP_CWORD-1}")"
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _aitbc aitbc aima
 )sh";
@@ -168,7 +171,8 @@ std::string zsh_script(const Words& words) {
     return "#compdef aitbc aima\n" + tables(words, true) + logic_for(true) + R"sh(
 _aitbc() {
   local -a found
-  found=(${(f)"$(_aitbc_words "${words[CURRENT-1]}" "${words[CURRENT]}" "${(@)words[2,CURRENT-1]}")"})
+  local before="${words[CURRENT-1]}" at="${words[CURRENT]}"
+  found=(${(f)"$(_aitbc_words "$before" "$at" "${(@)words[2,CURRENT-1]}")"})
   compadd -a found
 }
 compdef _aitbc aitbc aima

@@ -42,8 +42,7 @@ Result<std::string> open_session(Session& session) {
     if (!wallet.ok()) return wallet.error();
     auto chain = call_node(session, "chain.info", Json::object());
     if (!chain.ok()) return chain.error();
-    const std::string genesis =
-        text_in(chain.value(), "genesis");
+    const std::string genesis = text_in(chain.value(), "genesis");
     auto key = session.unlock(wallet.value());
     if (!key.ok()) return key.error();
     const std::string address = crypto::to_text(wallet.value().address);

@@ -11,11 +11,16 @@ constexpr std::size_t token_bytes_max = 512;
 
 std::string_view role_name(Role role) {
     switch (role) {
-        case Role::anyone: return "anyone";
-        case Role::viewer: return "viewer";
-        case Role::member: return "member";
-        case Role::operator_: return "operator";
-        case Role::admin: return "admin";
+        case Role::anyone:
+            return "anyone";
+        case Role::viewer:
+            return "viewer";
+        case Role::member:
+            return "member";
+        case Role::operator_:
+            return "operator";
+        case Role::admin:
+            return "admin";
     }
     return "unknown";
 }
@@ -33,7 +38,8 @@ Result<Principal> Access::by_token(std::string_view token) const {
     if (const auto miner = sessions_.find(token)) {
         return Principal{.role = Role::member, .account = *miner, .name = "miner session"};
     }
-    return Error{ErrorCode::unauthenticated, "The token is not valid.", "It is unknown to this node, or expired.",
+    return Error{ErrorCode::unauthenticated, "The token is not valid.",
+                 "It is unknown to this node, or expired.",
                  "Give the token of the node's api.token file, or open a new session."};
 }
 
@@ -50,12 +56,14 @@ Result<Principal> Access::identify(const net::HttpRequest& request) const {
     } else if (request.local_socket) {
         if (request.peer_uid != own_uid_ && request.peer_uid != 0) {
             return Error{ErrorCode::forbidden, "This unix socket belongs to another user.",
-                         "User " + std::to_string(request.peer_uid) + " is not " + std::to_string(own_uid_) + ".",
+                         "User " + std::to_string(request.peer_uid) + " is not " +
+                             std::to_string(own_uid_) + ".",
                          "Use TCP with a token."};
         }
         principal = Principal{.role = Role::admin, .account = {}, .name = "owner"};
     }
-    if (const auto* account = request.find_header("aitbc-account"); account != nullptr && principal.account.is_zero()) {
+    if (const auto* account = request.find_header("aitbc-account");
+        account != nullptr && principal.account.is_zero()) {
         auto address = crypto::parse_address(*account);
         if (!address.ok()) return address.error();
         principal.account = address.value();
@@ -66,13 +74,15 @@ Result<Principal> Access::identify(const net::HttpRequest& request) const {
 Status check_role(const Principal& principal, Role needed, bool over_socket) {
     if (principal.role >= needed) return {};
     if (principal.role == Role::anyone && !over_socket) {
-        return Error{ErrorCode::unauthenticated, "This needs a token.",
-                     "The role " + std::string(role_name(needed)) + " is needed.",
-                     "Send Authorization: Bearer TOKEN; the owner's is in the node's api.token file."};
+        return Error{
+            ErrorCode::unauthenticated, "This needs a token.",
+            "The role " + std::string(role_name(needed)) + " is needed.",
+            "Send Authorization: Bearer TOKEN; the owner's is in the node's api.token file."};
     }
     return Error{ErrorCode::forbidden, "The token's role does not allow this.",
-                 "It is " + std::string(role_name(principal.role)) + "; " + std::string(role_name(needed)) +
-                     " is needed.", "Ask the node's owner for a token with that role."};
+                 "It is " + std::string(role_name(principal.role)) + "; " +
+                     std::string(role_name(needed)) + " is needed.",
+                 "Ask the node's owner for a token with that role."};
 }
 
 }  // namespace ait::node

@@ -14,8 +14,10 @@ namespace ait::node {
 /// Tokens are kept as hashes; a look-up gives nothing away by its timing.
 class Access {
   public:
-    /// `own_uid`: the user that the node runs as; that user and root are administrators on the socket.
-    Access(std::uint32_t own_uid, const miner::Sessions& sessions) : own_uid_(own_uid), sessions_(sessions) {}
+    /// `own_uid`: the user that the node runs as; that user and root are administrators on the
+    /// socket.
+    Access(std::uint32_t own_uid, const miner::Sessions& sessions)
+        : own_uid_(own_uid), sessions_(sessions) {}
     void add_token(std::string_view token, Role role);
 
     /// The principal of a request. Errors: unauthenticated (a token that is unknown), forbidden

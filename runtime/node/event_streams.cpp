@@ -21,9 +21,13 @@ bool is_wanted(const EventStream& stream, const consensus::Event& event) {
 std::string event_frame(const consensus::StoredEvent& stored) {
     const std::string id = std::to_string(stored.height) + "." + std::to_string(stored.index);
     Json attributes = Json::object();
-    for (const auto& attribute : stored.event.attributes) attributes[attribute.key] = attribute.value;
-    const Json body{{"id", id}, {"time", to_rfc3339(stored.time_unix_ms)}, {"kind", stored.event.kind},
-                    {"subject", stored.event.subject}, {"attributes", std::move(attributes)}};
+    for (const auto& attribute : stored.event.attributes)
+        attributes[attribute.key] = attribute.value;
+    const Json body{{"id", id},
+                    {"time", to_rfc3339(stored.time_unix_ms)},
+                    {"kind", stored.event.kind},
+                    {"subject", stored.event.subject},
+                    {"attributes", std::move(attributes)}};
     return "id: " + id + "\nevent: " + stored.event.kind + "\ndata: " + dump_json(body) + "\n\n";
 }
 
@@ -36,8 +40,9 @@ class Streams {
             return stream->exchange->respond(net::plain_error_response(
                 503, "overloaded", "Too many event streams are open.", "Try again later.", true));
         }
-        if (!stream->exchange->begin_stream(200, {{"x-request-id", stream->trace}, {"cache-control", "no-store"}},
-                                            "text/event-stream")) {
+        if (!stream->exchange->begin_stream(
+                200, {{"x-request-id", stream->trace}, {"cache-control", "no-store"}},
+                "text/event-stream")) {
             return;
         }
         const auto reader = services_.reader();
@@ -55,7 +60,8 @@ class Streams {
     /// A comment keeps proxies from closing a quiet stream and finds readers that have gone.
     void tick() {
         for (auto stream = streams_.begin(); stream != streams_.end();) {
-            const bool gone = !(*stream)->exchange->write(": quiet\n\n") && (*stream)->exchange->is_closed();
+            const bool gone =
+                !(*stream)->exchange->write(": quiet\n\n") && (*stream)->exchange->is_closed();
             stream = gone ? streams_.erase(stream) : std::next(stream);
         }
         pump();
@@ -66,12 +72,14 @@ class Streams {
     static bool send_snapshot(EventStream& stream, const consensus::ChainReader& reader) {
         auto snapshot = stream.snapshot(reader);
         if (!snapshot.ok()) {
-            static_cast<void>(stream.exchange->write("event: error\ndata: " +
-                                                     dump_json(error_to_json(snapshot.error(), stream.trace)) + "\n\n"));
+            static_cast<void>(stream.exchange->write(
+                "event: error\ndata: " + dump_json(error_to_json(snapshot.error(), stream.trace)) +
+                "\n\n"));
             stream.exchange->end();
             return false;
         }
-        if (!stream.exchange->write("event: job\ndata: " + snapshot.value().data + "\n\n")) return !stream.exchange->is_closed();
+        if (!stream.exchange->write("event: job\ndata: " + snapshot.value().data + "\n\n"))
+            return !stream.exchange->is_closed();
         if (snapshot.value().is_last) stream.exchange->end();
         return !snapshot.value().is_last;
     }
@@ -85,7 +93,8 @@ class Streams {
                 if (is_wanted(stream, stored.event)) {
                     is_touched = true;
                     if (!stream.snapshot && !stream.exchange->write(event_frame(stored))) {
-                        return !stream.exchange->is_closed();  // full: go on from here at the next block or tick
+                        return !stream.exchange->is_closed();  // full: go on from here at the next
+                                                               // block or tick
                     }
                 }
                 stream.height = stored.height;
@@ -102,7 +111,9 @@ class Streams {
 
 struct StreamState {
     StreamState() = default;
-    ~StreamState() { if (services != nullptr) services->listeners().remove(listener); }
+    ~StreamState() {
+        if (services != nullptr) services->listeners().remove(listener);
+    }
     StreamState(const StreamState&) = delete;
     StreamState& operator=(const StreamState&) = delete;
     std::unique_ptr<Streams> streams{};
@@ -110,13 +121,15 @@ struct StreamState {
     std::uint64_t listener = 0;
 };
 
-EventActor::behavior_type behave(EventActor::stateful_pointer<StreamState> self, NodeServices* services) {
+EventActor::behavior_type behave(EventActor::stateful_pointer<StreamState> self,
+                                 NodeServices* services) {
     abort_on_exception(self);
     self->state.streams = std::make_unique<Streams>(*services);
     self->state.services = services;
     self->state.listener = services->listeners().add(
         [actor = caf::actor_cast<caf::weak_actor_ptr>(self)](std::uint64_t) {
-            if (const auto strong = actor.lock()) caf::anon_send(caf::actor_cast<EventActor>(strong), Pump{});
+            if (const auto strong = actor.lock())
+                caf::anon_send(caf::actor_cast<EventActor>(strong), Pump{});
         });
     self->delayed_send(self, std::chrono::milliseconds(event_tick_ms), Tick{});
     Streams* streams = self->state.streams.get();
@@ -146,7 +159,8 @@ Result<std::pair<std::uint64_t, std::uint32_t>> parse_event_id(std::string_view 
         if (second.ec == std::errc{} && second.ptr == end) return std::pair{height, index};
     }
     return Error{ErrorCode::invalid_argument, "The event id cannot be read.",
-                 "\"" + std::string(text.substr(0, 40)) + "\" is not HEIGHT.INDEX.", "Give the id of an event you got."};
+                 "\"" + std::string(text.substr(0, 40)) + "\" is not HEIGHT.INDEX.",
+                 "Give the id of an event you got."};
 }
 
 }  // namespace ait::node

@@ -48,7 +48,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::node::Tick)
 
 namespace ait::node {
 
-using EventActor = caf::typed_actor<caf::reacts_to<OpenStream>, caf::reacts_to<Pump>, caf::reacts_to<Tick>>;
+using EventActor =
+    caf::typed_actor<caf::reacts_to<OpenStream>, caf::reacts_to<Pump>, caf::reacts_to<Tick>>;
 
 /// `services` outlives the actor.
 EventActor spawn_event_streams(caf::actor_system& system, NodeServices& services);

@@ -16,7 +16,8 @@ using net::HttpResponse;
 
 HttpResponse error_response(const Error& error, const std::string& trace) {
     const auto& row = error_code_row(error.code);
-    HttpResponse response{.status = row.http_status, .headers = {{"x-request-id", trace}},
+    HttpResponse response{.status = row.http_status,
+                          .headers = {{"x-request-id", trace}},
                           .body = dump_json(error_to_json(error, trace)) + "\n"};
     if (row.retryable) response.headers.push_back({"retry-after", "1"});
     return response;
@@ -24,9 +25,11 @@ HttpResponse error_response(const Error& error, const std::string& trace) {
 
 std::string trace_of(const HttpRequest& request, Random& random) {
     const auto* given = request.find_header("x-request-id");
-    if (given == nullptr || given->empty() || given->size() > limits::id_bytes_max) return to_base32(random.bytes(10));
+    if (given == nullptr || given->empty() || given->size() > limits::id_bytes_max)
+        return to_base32(random.bytes(10));
     for (const char c : *given) {
-        const bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+        const bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
         if (!good) return to_base32(random.bytes(10));
     }
     return *given;
@@ -44,15 +47,18 @@ bool is_control_query(std::string_view name) {
 }
 
 /// Path and query parameters come as text; the row says what they are.
-Status add_text(const Operation& operation, std::string_view name, std::string_view text, Json& input) {
+Status add_text(const Operation& operation, std::string_view name, std::string_view text,
+                Json& input) {
     const Parameter* parameter = find_parameter(operation, name);
     if (parameter == nullptr || parameter->cli_only) {
-        return Error{ErrorCode::invalid_argument, "Field \"" + std::string(name.substr(0, 64)) + "\" is not acceptable.",
+        return Error{ErrorCode::invalid_argument,
+                     "Field \"" + std::string(name.substr(0, 64)) + "\" is not acceptable.",
                      "It is not a known field of " + std::string(operation.name) + ".", ""};
     }
     auto value = registry::value_from_text(*parameter, text);
     if (!value.ok()) return value.error();
-    if (parameter->repeated && input.contains(name) && input[std::string(name)].is_array() && value.value().is_array()) {
+    if (parameter->repeated && input.contains(name) && input[std::string(name)].is_array() &&
+        value.value().is_array()) {
         for (auto& element : value.value()) input[std::string(name)].push_back(std::move(element));
     } else {
         input[std::string(name)] = std::move(value).value();
@@ -67,7 +73,8 @@ Result<Json> collect_input(const Operation& operation, const HttpRequest& reques
         auto body = parse_json(request.body);
         if (!body.ok()) return body.error();
         if (!body.value().is_object()) {
-            return Error{ErrorCode::malformed, "The body is not a JSON object.", "", "Send an object."};
+            return Error{ErrorCode::malformed, "The body is not a JSON object.", "",
+                         "Send an object."};
         }
         input = std::move(body).value();
     }
@@ -88,15 +95,17 @@ struct SignedBody {
     Blob transaction{};
     std::vector<Blob> blobs{};
     static constexpr auto fields() {
-        return std::tuple{field("transaction", &SignedBody::transaction, "", limits::transaction_bytes_max),
-                          optional_field("blobs", &SignedBody::blobs, "", limits::batch_jobs_max)};
+        return std::tuple{
+            field("transaction", &SignedBody::transaction, "", limits::transaction_bytes_max),
+            optional_field("blobs", &SignedBody::blobs, "", limits::batch_jobs_max)};
     }
 };
 
 Result<SignedBody> read_signed_body(const HttpRequest& request) {
     auto json = parse_json(request.body);
     if (!json.ok()) return json.error();
-    if (!json.value().is_object() || !json.value().contains("transaction") || !json.value()["transaction"].is_string()) {
+    if (!json.value().is_object() || !json.value().contains("transaction") ||
+        !json.value()["transaction"].is_string()) {
         return Error{ErrorCode::invalid_argument, "This needs a transaction signed by the account.",
                      "The body must be {\"transaction\":BASE64,\"blobs\":[BASE64...]}.",
                      "Sign it with `aitbc`, which holds the wallet."};
@@ -111,7 +120,8 @@ Result<SignedBody> read_signed_body(const HttpRequest& request) {
                      "It must be {\"transaction\":BASE64,\"blobs\":[BASE64...]}.", ""};
     }
     for (const auto& blob : blobs) {
-        if (!blob.is_string()) return Error{ErrorCode::invalid_argument, "A blob is not a base64 string.", "", ""};
+        if (!blob.is_string())
+            return Error{ErrorCode::invalid_argument, "A blob is not a base64 string.", "", ""};
         auto bytes = from_base64(blob.get<std::string>());
         if (!bytes.ok()) return bytes.error();
         body.blobs.push_back(Blob{std::move(bytes).value()});
@@ -138,7 +148,9 @@ struct Gateway::Implementation {
     /// One admitted request: counts itself out when it is answered.
     struct Ticket {
         Ticket(GatewayFigures& owner, std::shared_ptr<HttpExchange> to, std::string id)
-            : figures(owner), exchange(std::move(to)), trace(std::move(id)) { ++figures.in_flight; }
+            : figures(owner), exchange(std::move(to)), trace(std::move(id)) {
+            ++figures.in_flight;
+        }
         ~Ticket() { --figures.in_flight; }
         Ticket(const Ticket&) = delete;
         Ticket& operator=(const Ticket&) = delete;
@@ -149,7 +161,8 @@ struct Gateway::Implementation {
                 return exchange->respond(error_response(result.error(), trace));
             }
             if (result.value().is_null()) return;  // a stream has ended the exchange itself
-            exchange->respond({.status = 200, .headers = {{"x-request-id", trace}},
+            exchange->respond({.status = 200,
+                               .headers = {{"x-request-id", trace}},
                                .body = dump_json(result.value()) + "\n"});
         }
         GatewayFigures& figures;
@@ -165,20 +178,29 @@ struct Gateway::Implementation {
         if (route.operation == nullptr) return answer_no_route(ticket, request, route.allow);
         auto principal = parts.access.identify(request);
         if (!principal.ok()) return ticket->answer(principal.error());
-        const Status allowed = check_role(principal.value(), route.operation->role, request.local_socket);
+        const Status allowed =
+            check_role(principal.value(), route.operation->role, request.local_socket);
         if (!allowed.ok()) return ticket->answer(allowed.error());
         const auto binding = bindings.find(route.operation->name);
         if (binding == bindings.end()) {
-            return ticket->answer(Error{ErrorCode::unsupported, "This is not done by a node.",
-                                        std::string(route.operation->name) + " is a command of `aitbc`.", ""});
+            return ticket->answer(
+                Error{ErrorCode::unsupported, "This is not done by a node.",
+                      std::string(route.operation->name) + " is a command of `aitbc`.", ""});
         }
-        Call call{.operation = route.operation, .input = Json::object(), .principal = std::move(principal).value(),
-                  .idempotency_key = {}, .dry_run = false, .deadline_unix_ms = deadline_of(request, parts.services.clock()),
-                  .trace = ticket->trace, .exchange = ticket->exchange};
+        Call call{.operation = route.operation,
+                  .input = Json::object(),
+                  .principal = std::move(principal).value(),
+                  .idempotency_key = {},
+                  .dry_run = false,
+                  .deadline_unix_ms = deadline_of(request, parts.services.clock()),
+                  .trace = ticket->trace,
+                  .exchange = ticket->exchange};
         if (const auto* key = request.find_header("idempotency-key")) {
             if (key->size() > limits::idempotency_key_bytes_max) {
-                return ticket->answer(Error{ErrorCode::invalid_argument, "The idempotency key is too long.",
-                                            "At most " + std::to_string(limits::idempotency_key_bytes_max) + " bytes.", ""});
+                return ticket->answer(Error{
+                    ErrorCode::invalid_argument, "The idempotency key is too long.",
+                    "At most " + std::to_string(limits::idempotency_key_bytes_max) + " bytes.",
+                    ""});
             }
             call.idempotency_key = *key;
         }
@@ -187,18 +209,26 @@ struct Gateway::Implementation {
         run(ticket, binding->second, std::move(call), route.parameters);
     }
 
-    void answer_no_route(const TicketPtr& ticket, const HttpRequest& request, const std::string& allow) {
+    void answer_no_route(const TicketPtr& ticket, const HttpRequest& request,
+                         const std::string& allow) {
         if (request.method == "OPTIONS") {
-            return ticket->exchange->respond({.status = 204, .headers = {{"allow", "GET, HEAD, POST, DELETE, OPTIONS"}}, .body = {}});
+            return ticket->exchange->respond(
+                {.status = 204,
+                 .headers = {{"allow", "GET, HEAD, POST, DELETE, OPTIONS"}},
+                 .body = {}});
         }
         ++figures.errors_total;
         if (allow.empty()) {
-            return ticket->exchange->respond(error_response(
-                Error{ErrorCode::not_found, "There is no such route.", request.method + " " + request.path.substr(0, 200) + ".",
-                      "See /openapi.json."}, ticket->trace));
+            return ticket->exchange->respond(
+                error_response(Error{ErrorCode::not_found, "There is no such route.",
+                                     request.method + " " + request.path.substr(0, 200) + ".",
+                                     "See /openapi.json."},
+                               ticket->trace));
         }
-        HttpResponse response = error_response(Error{ErrorCode::unsupported, "This route has other methods.",
-                                                     "It takes " + allow + ".", ""}, ticket->trace);
+        HttpResponse response =
+            error_response(Error{ErrorCode::unsupported, "This route has other methods.",
+                                 "It takes " + allow + ".", ""},
+                           ticket->trace);
         response.status = 405;
         response.headers.push_back({"allow", allow});
         ticket->exchange->respond(std::move(response));
@@ -208,7 +238,8 @@ struct Gateway::Implementation {
              const std::vector<std::pair<std::string, std::string>>& path_values) {
         const HttpRequest& request = ticket->exchange->request();
         if (call.operation->transaction.account_signed) {
-            boost::asio::post(pool, [this, ticket, call = std::move(call)] { submit_signed(ticket, call); });
+            boost::asio::post(
+                pool, [this, ticket, call = std::move(call)] { submit_signed(ticket, call); });
             return;
         }
         auto raw = collect_input(*call.operation, request, path_values);
@@ -217,10 +248,14 @@ struct Gateway::Implementation {
         if (!input.ok()) return ticket->answer(input.error());
         call.input = std::move(input).value();
         if (binding.async != nullptr) {
-            return binding.async(parts.services, std::move(call), [ticket](Result<Json> result) { ticket->answer(std::move(result)); });
+            return binding.async(parts.services, std::move(call), [ticket](Result<Json> result) {
+                ticket->answer(std::move(result));
+            });
         }
         if (call.operation->rate == RateClass::heavy) {
-            boost::asio::post(pool, [this, ticket, binding, call = std::move(call)] { run_plain(ticket, binding, call); });
+            boost::asio::post(pool, [this, ticket, binding, call = std::move(call)] {
+                run_plain(ticket, binding, call);
+            });
             return;
         }
         run_plain(ticket, binding, call);
@@ -231,7 +266,8 @@ struct Gateway::Implementation {
         {
             const auto reader = parts.services.reader();
             if (!has_reached(ticket, *reader)) return;
-            const QueryContext context{*reader, call.principal, parts.services.clock().now_unix_ms()};
+            const QueryContext context{*reader, call.principal,
+                                       parts.services.clock().now_unix_ms()};
             if (binding.query != nullptr) return ticket->answer(binding.query(context, call.input));
             AIT_ASSERT(binding.command != nullptr);
             proposal = binding.command(context, call.input);
@@ -244,17 +280,20 @@ struct Gateway::Implementation {
                                 .idempotency_key = call.idempotency_key,
                                 .dry_run = call.dry_run,
                                 .deadline_unix_ms = call.deadline_unix_ms};
-        // Ids derive from the operation's bytes: without a key of the caller's, one of our own tells
-        // two equal requests apart.
-        if (operation.idempotency_key.empty()) operation.idempotency_key = to_base32(parts.services.random().bytes(15));
+        // Ids derive from the operation's bytes: without a key of the caller's, one of our own
+        // tells two equal requests apart.
+        if (operation.idempotency_key.empty())
+            operation.idempotency_key = to_base32(parts.services.random().bytes(15));
         parts.services.propose(std::move(operation), done(ticket, call.operation));
     }
 
     bool has_reached(const TicketPtr& ticket, const consensus::ChainReader& reader) const {
         const auto* wanted = ticket->exchange->request().find_query("min_height");
-        if (wanted == nullptr || std::strtoull(wanted->c_str(), nullptr, 10) <= reader.height()) return true;
+        if (wanted == nullptr || std::strtoull(wanted->c_str(), nullptr, 10) <= reader.height())
+            return true;
         ticket->answer(Error{ErrorCode::unavailable, "This node has not reached that height yet.",
-                             "It is at " + std::to_string(reader.height()) + "; " + wanted->substr(0, 20) + " is wanted.",
+                             "It is at " + std::to_string(reader.height()) + "; " +
+                                 wanted->substr(0, 20) + " is wanted.",
                              "Ask again in a moment."});
         return false;
     }
@@ -271,8 +310,9 @@ struct Gateway::Implementation {
         if (!body.ok()) return ticket->answer(body.error());
         std::vector<std::string> blobs;
         for (auto& blob : body.value().blobs) blobs.push_back(std::move(blob.bytes));
-        parts.services.submit_signed(std::move(body.value().transaction.bytes), call.operation->transaction.kind,
-                                     std::move(blobs), call.dry_run, call.deadline_unix_ms, done(ticket, call.operation));
+        parts.services.submit_signed(
+            std::move(body.value().transaction.bytes), call.operation->transaction.kind,
+            std::move(blobs), call.dry_run, call.deadline_unix_ms, done(ticket, call.operation));
     }
 
     const Parts parts;
@@ -292,7 +332,8 @@ void Gateway::add_plain(std::string path, PlainHandler handler) {
 
 void Gateway::handle(const std::shared_ptr<HttpExchange>& exchange) {
     const HttpRequest& request = exchange->request();
-    if (const auto found = implementation_->plain.find(request.path); found != implementation_->plain.end()) {
+    if (const auto found = implementation_->plain.find(request.path);
+        found != implementation_->plain.end()) {
         return exchange->respond(found->second(request));
     }
     ++implementation_->figures.calls_total;
@@ -301,9 +342,12 @@ void Gateway::handle(const std::shared_ptr<HttpExchange>& exchange) {
         ++implementation_->figures.overloaded_total;
         return exchange->respond(error_response(
             Error{ErrorCode::overloaded, "The node has too many requests under way.",
-                  "At most " + std::to_string(implementation_->parts.in_flight_max) + ".", "Try again in a second."}, trace));
+                  "At most " + std::to_string(implementation_->parts.in_flight_max) + ".",
+                  "Try again in a second."},
+            trace));
     }
-    implementation_->dispatch(std::make_shared<Implementation::Ticket>(implementation_->figures, exchange, std::move(trace)));
+    implementation_->dispatch(std::make_shared<Implementation::Ticket>(implementation_->figures,
+                                                                       exchange, std::move(trace)));
 }
 
 const GatewayFigures& Gateway::figures() const {

@@ -33,7 +33,8 @@ class Gateway {
     struct Parts {
         NodeServices& services;
         const Access& access;
-        std::span<const Binding> bindings;  ///< one for each row that a node answers (checked by node.cpp)
+        std::span<const Binding>
+            bindings;  ///< one for each row that a node answers (checked by node.cpp)
         std::uint32_t in_flight_max = limits::http_requests_in_flight_max;
         std::size_t threads = 2;
     };

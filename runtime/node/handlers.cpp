@@ -58,11 +58,13 @@ bool is_terminal(const std::string& state) {
 
 void job_watch(NodeServices& services, Call call, Respond respond) {
     const Json input{{"job_id", input_text(call.input, "job_id")}};
-    const auto look = [principal = call.principal, input, &services](const consensus::ChainReader& reader) -> Result<EventStream::Snapshot> {
+    const auto look = [principal = call.principal, input, &services](
+                          const consensus::ChainReader& reader) -> Result<EventStream::Snapshot> {
         const QueryContext context{reader, principal, services.clock().now_unix_ms()};
         auto view = job_get().query(context, input);
         if (!view.ok()) return view.error();
-        return EventStream::Snapshot{dump_json(view.value()), is_terminal(view.value().value("status", std::string()))};
+        return EventStream::Snapshot{dump_json(view.value()),
+                                     is_terminal(view.value().value("status", std::string()))};
     };
     auto stream = std::make_shared<EventStream>();
     {
@@ -84,11 +86,13 @@ Result<Json> job_receipt(const QueryContext& context, const Json& input) {
     const std::string id = input_text(input, "job_id");
     const auto job = coordinator::find_job(context.chain.state(), id);
     if (!job) {
-        return Error{ErrorCode::not_found, "There is no job " + id + ".", "", "List yours: aitbc client list"};
+        return Error{ErrorCode::not_found, "There is no job " + id + ".", "",
+                     "List yours: aitbc client list"};
     }
     if (!job->delivery) {
         return Error{ErrorCode::not_ready, "The job has no receipt.",
-                     "It is " + std::string(name_of(job->state)) + "; a receipt is made of a delivered result.",
+                     "It is " + std::string(name_of(job->state)) +
+                         "; a receipt is made of a delivered result.",
                      "Wait for it: aitbc client result " + id + " --wait"};
     }
     std::vector<consensus::OperationProof> proofs;
@@ -97,13 +101,15 @@ Result<Json> job_receipt(const QueryContext& context, const Json& input) {
         const auto position = context.chain.find_operation(hash);
         if (!position) {
             return Error{ErrorCode::not_found, "The block of the receipt is not kept any more.",
-                         "Operation " + to_hex(hash.view()) + ".", "Ask a node that keeps the archive."};
+                         "Operation " + to_hex(hash.view()) + ".",
+                         "Ask a node that keeps the archive."};
         }
         auto block = context.chain.block(position->height);
         if (!block.ok()) return block.error();
         if (!block.value()) {
             return Error{ErrorCode::not_found, "The block of the receipt is not kept any more.",
-                         "Height " + std::to_string(position->height) + ".", "Ask a node that keeps the archive."};
+                         "Height " + std::to_string(position->height) + ".",
+                         "Ask a node that keeps the archive."};
         }
         auto proof = consensus::prove_operation(*block.value(), *position);
         if (!proof.ok()) return proof.error();
@@ -122,7 +128,8 @@ struct Target {
 
 template <Target method, Target target>
 void forward(NodeServices& services, Call call, Respond respond) {
-    parts_of(services).inference().forward(method.text, target.text, std::move(call), std::move(respond));
+    parts_of(services).inference().forward(method.text, target.text, std::move(call),
+                                           std::move(respond));
 }
 
 constexpr std::array bindings_table{
@@ -131,10 +138,22 @@ constexpr std::array bindings_table{
     Binding{.name = "events.stream", .query = nullptr, .command = nullptr, .async = &events_stream},
     Binding{.name = "job.watch", .query = nullptr, .command = nullptr, .async = &job_watch},
     Binding{.name = "job.receipt", .query = &job_receipt, .command = nullptr, .async = nullptr},
-    Binding{.name = "inference.complete", .query = nullptr, .command = nullptr, .async = &forward<"POST", "/aitbc/v1/complete">},
-    Binding{.name = "inference.chat", .query = nullptr, .command = nullptr, .async = &forward<"POST", "/aitbc/v1/chat">},
-    Binding{.name = "inference.tokenize", .query = nullptr, .command = nullptr, .async = &forward<"POST", "/aitbc/v1/tokenize">},
-    Binding{.name = "model.list", .query = nullptr, .command = nullptr, .async = &forward<"GET", "/aitbc/v1/models">},
+    Binding{.name = "inference.complete",
+            .query = nullptr,
+            .command = nullptr,
+            .async = &forward<"POST", "/aitbc/v1/complete">},
+    Binding{.name = "inference.chat",
+            .query = nullptr,
+            .command = nullptr,
+            .async = &forward<"POST", "/aitbc/v1/chat">},
+    Binding{.name = "inference.tokenize",
+            .query = nullptr,
+            .command = nullptr,
+            .async = &forward<"POST", "/aitbc/v1/tokenize">},
+    Binding{.name = "model.list",
+            .query = nullptr,
+            .command = nullptr,
+            .async = &forward<"GET", "/aitbc/v1/models">},
 };
 
 }  // namespace

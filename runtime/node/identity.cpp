@@ -11,7 +11,7 @@ constexpr std::size_t small_file_bytes_max = 1024 * 1024;
 
 /// Only the owner may read a secret.
 Status check_private(const std::string& path) {
-    struct stat facts {};
+    struct stat facts{};
     if (::stat(path.c_str(), &facts) != 0) {
         return Error{ErrorCode::not_found, "File " + path + " is not there.", "",
                      "`aitbc up` makes what a local node needs."};
@@ -24,7 +24,8 @@ Status check_private(const std::string& path) {
 }
 
 std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
+        text.remove_suffix(1);
     return text;
 }
 
@@ -57,7 +58,7 @@ Result<consensus::Genesis> load_genesis(const std::string& path, const std::stri
 }
 
 Result<std::string> load_or_make_token(const std::string& path, Random& random) {
-    struct stat facts {};
+    struct stat facts{};
     if (::stat(path.c_str(), &facts) != 0) {
         const std::string token = to_hex(random.bytes(32));
         const Status written = storage::write_file_durably(path, token + "\n", 0600);
@@ -71,7 +72,8 @@ Result<std::string> load_or_make_token(const std::string& path, Random& random) 
     const std::string token(trimmed(text.value()));
     if (token.size() < 32) {
         return Error{ErrorCode::malformed, "The token file " + path + " is too short.",
-                     "A token has at least 32 characters.", "Delete it; the next start makes a new one."};
+                     "A token has at least 32 characters.",
+                     "Delete it; the next start makes a new one."};
     }
     return token;
 }

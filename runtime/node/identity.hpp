@@ -10,7 +10,8 @@
 
 namespace ait::node {
 
-/// Reads the node's key (64 hexadecimal digits, mode 0600). Errors: not_found, forbidden, malformed.
+/// Reads the node's key (64 hexadecimal digits, mode 0600). Errors: not_found, forbidden,
+/// malformed.
 Result<crypto::SecretKey> load_node_key(const std::string& path);
 
 /// Reads and checks the genesis document. Errors: not_found, malformed, invalid_argument.

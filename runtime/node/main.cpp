@@ -19,7 +19,8 @@ using ait::Error;
 using ait::ErrorCode;
 
 constexpr const char* usage =
-    "usage: aitbcd [--role node|miner|supervisor|mine-ollama] [--config FILE] [--set KEY=VALUE]...\n"
+    "usage: aitbcd [--role node|miner|supervisor|mine-ollama] [--config FILE] [--set "
+    "KEY=VALUE]...\n"
     "  Runs in the foreground until SIGTERM or SIGINT. `aitbc up` starts a local node in the\n"
     "  background; `aitbc config explain KEY` explains a configuration key.\n";
 
@@ -42,7 +43,8 @@ ait::Result<Arguments> read_arguments(const std::vector<std::string>& words) {
             arguments.rest.assign(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
             break;
         }
-        const bool takes_value = words[i] == "--role" || words[i] == "--config" || words[i] == "--set";
+        const bool takes_value =
+            words[i] == "--role" || words[i] == "--config" || words[i] == "--set";
         if (!takes_value || i + 1 == words.size()) {
             return Error{ErrorCode::usage, "The argument \"" + words[i] + "\" is not understood.",
                          takes_value ? "It needs a value." : "", usage};
@@ -55,7 +57,8 @@ ait::Result<Arguments> read_arguments(const std::vector<std::string>& words) {
         } else {
             const std::size_t equals = value.find('=');
             if (equals == std::string::npos) {
-                return Error{ErrorCode::usage, "--set needs KEY=VALUE.", "It got \"" + value + "\".", usage};
+                return Error{ErrorCode::usage, "--set needs KEY=VALUE.",
+                             "It got \"" + value + "\".", usage};
             }
             arguments.sources.flags.emplace_back(value.substr(0, equals), value.substr(equals + 1));
         }
@@ -67,10 +70,11 @@ int run_supervisor_role(const ait::config::LoadedConfig& config, const Arguments
     std::error_code failure;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
     if (failure) {
-        return fail(Error{ErrorCode::internal, "The program's own path cannot be read.", failure.message(), ""});
+        return fail(Error{ErrorCode::internal, "The program's own path cannot be read.",
+                          failure.message(), ""});
     }
-    auto options = ait::supervise::supervisor_options(config.values, program.string(), arguments.sources.file,
-                                                      arguments.sources.environment);
+    auto options = ait::supervise::supervisor_options(
+        config.values, program.string(), arguments.sources.file, arguments.sources.environment);
     if (!options.ok()) return fail(options.error());
     return ait::supervise::run_supervisor(options.value());
 }
@@ -94,8 +98,10 @@ int main(int count, char** values) {
     const std::string& role = arguments.value().role;
     if (role == "node") return ait::node::run_node(config.value());
     if (role == "supervisor") return run_supervisor_role(config.value(), arguments.value());
-    if (role == "miner") return ait::miner_process::run_miner_role(config.value(), arguments.value().rest);
-    if (role == "mine-ollama") return ait::miner_process::run_mine_ollama_role(config.value(), arguments.value().rest);
-    return fail(Error{ErrorCode::usage, "There is no role \"" + role + "\".", "Roles: node, miner, supervisor, mine-ollama.",
-                      usage});
+    if (role == "miner")
+        return ait::miner_process::run_miner_role(config.value(), arguments.value().rest);
+    if (role == "mine-ollama")
+        return ait::miner_process::run_mine_ollama_role(config.value(), arguments.value().rest);
+    return fail(Error{ErrorCode::usage, "There is no role \"" + role + "\".",
+                      "Roles: node, miner, supervisor, mine-ollama.", usage});
 }

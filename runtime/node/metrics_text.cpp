@@ -20,32 +20,51 @@ std::string metrics_text(const MetricsInput& input) {
     const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
     const std::array samples{
         Sample{"aitbc_chain_height", "gauge", "Last applied block.", number(input.chain.height)},
-        Sample{"aitbc_chain_pool_operations", "gauge", "Operations that wait for a block.", number(input.chain.pool_operations)},
+        Sample{"aitbc_chain_pool_operations", "gauge", "Operations that wait for a block.",
+               number(input.chain.pool_operations)},
         Sample{"aitbc_chain_pool_bytes", "gauge", "Their size.", number(input.chain.pool_bytes)},
-        Sample{"aitbc_chain_operations_applied_total", "counter", "Operations in final blocks.", number(input.chain.applied_total)},
-        Sample{"aitbc_chain_operations_refused_total", "counter", "Operations that a rule refused.", number(input.chain.refused_total)},
-        Sample{"aitbc_chain_operations_overloaded_total", "counter", "Refused because the pool was full.", number(input.chain.overloaded_total)},
-        Sample{"aitbc_storage_log_sync_seconds_total", "counter", "Time in log writes and syncs.", number(input.chain.sync_us_total) / 1e6},
-        Sample{"aitbc_gateway_calls_in_flight", "gauge", "Calls under way.", number(input.gateway.in_flight)},
-        Sample{"aitbc_gateway_calls_total", "counter", "Calls of operations.", number(input.gateway.calls_total)},
-        Sample{"aitbc_gateway_errors_total", "counter", "Calls that ended in an error.", number(input.gateway.errors_total)},
-        Sample{"aitbc_gateway_overloaded_total", "counter", "Calls refused for want of credit.", number(input.gateway.overloaded_total)},
-        Sample{"aitbc_http_connections_open", "gauge", "Open connections.", number(input.http.connections_open)},
-        Sample{"aitbc_http_requests_total", "counter", "Requests read.", number(input.http.requests_total)},
-        Sample{"aitbc_http_received_bytes_total", "counter", "Bytes read.", number(input.http.received_bytes_total)},
-        Sample{"aitbc_http_sent_bytes_total", "counter", "Bytes written.", number(input.http.sent_bytes_total)},
-        Sample{"aitbc_miner_alive", "gauge", "Miners heard of lately at this node.", number(input.miners_alive)},
-        Sample{"aitbc_coordinator_jobs_open", "gauge", "Jobs that have not ended.", number(input.jobs_open)},
+        Sample{"aitbc_chain_operations_applied_total", "counter", "Operations in final blocks.",
+               number(input.chain.applied_total)},
+        Sample{"aitbc_chain_operations_refused_total", "counter", "Operations that a rule refused.",
+               number(input.chain.refused_total)},
+        Sample{"aitbc_chain_operations_overloaded_total", "counter",
+               "Refused because the pool was full.", number(input.chain.overloaded_total)},
+        Sample{"aitbc_storage_log_sync_seconds_total", "counter", "Time in log writes and syncs.",
+               number(input.chain.sync_us_total) / 1e6},
+        Sample{"aitbc_gateway_calls_in_flight", "gauge", "Calls under way.",
+               number(input.gateway.in_flight)},
+        Sample{"aitbc_gateway_calls_total", "counter", "Calls of operations.",
+               number(input.gateway.calls_total)},
+        Sample{"aitbc_gateway_errors_total", "counter", "Calls that ended in an error.",
+               number(input.gateway.errors_total)},
+        Sample{"aitbc_gateway_overloaded_total", "counter", "Calls refused for want of credit.",
+               number(input.gateway.overloaded_total)},
+        Sample{"aitbc_http_connections_open", "gauge", "Open connections.",
+               number(input.http.connections_open)},
+        Sample{"aitbc_http_requests_total", "counter", "Requests read.",
+               number(input.http.requests_total)},
+        Sample{"aitbc_http_received_bytes_total", "counter", "Bytes read.",
+               number(input.http.received_bytes_total)},
+        Sample{"aitbc_http_sent_bytes_total", "counter", "Bytes written.",
+               number(input.http.sent_bytes_total)},
+        Sample{"aitbc_miner_alive", "gauge", "Miners heard of lately at this node.",
+               number(input.miners_alive)},
+        Sample{"aitbc_coordinator_jobs_open", "gauge", "Jobs that have not ended.",
+               number(input.jobs_open)},
         Sample{"aitbc_node_uptime_seconds", "gauge", "Since the start.", input.uptime_seconds},
     };
     std::string text;
     for (const auto& sample : samples) {
-        text += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", sample.name, sample.help, sample.type, sample.value);
+        text += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", sample.name, sample.help,
+                            sample.type, sample.value);
     }
-    text += "# HELP aitbc_http_refused_total Requests turned away before a handler.\n# TYPE aitbc_http_refused_total counter\n";
+    text +=
+        "# HELP aitbc_http_refused_total Requests turned away before a handler.\n# TYPE "
+        "aitbc_http_refused_total counter\n";
     for (std::size_t i = 0; i < net::http_refusal_count; ++i) {
         text += fmt::format("aitbc_http_refused_total{{reason=\"{}\"}} {}\n",
-                            net::http_refusal_name(static_cast<net::HttpRefusal>(i)), input.http.refused_total[i]);
+                            net::http_refusal_name(static_cast<net::HttpRefusal>(i)),
+                            input.http.refused_total[i]);
     }
     return text;
 }

@@ -48,8 +48,9 @@ constexpr std::size_t inference_waiting_max = 256;
 
 std::vector<Binding> all_bindings() {
     std::vector<Binding> all;
-    for (const auto part : {ledger::bindings(), coordinator::bindings(), coordinator::edge_bindings(),
-                            miner::bindings(), miner::edge_bindings(), node_bindings()}) {
+    for (const auto part :
+         {ledger::bindings(), coordinator::bindings(), coordinator::edge_bindings(),
+          miner::bindings(), miner::edge_bindings(), node_bindings()}) {
         all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -59,21 +60,30 @@ std::vector<Binding> all_bindings() {
 Status check_bindings(std::span<const Binding> bindings) {
     std::set<std::string_view> bound;
     for (const auto& binding : bindings) {
-        if (!bound.insert(binding.name).second || registry::find_operation(binding.name) == nullptr) {
-            return Error{ErrorCode::internal, "Operation " + std::string(binding.name) + " is bound twice or has no row.", "", ""};
+        if (!bound.insert(binding.name).second ||
+            registry::find_operation(binding.name) == nullptr) {
+            return Error{
+                ErrorCode::internal,
+                "Operation " + std::string(binding.name) + " is bound twice or has no row.", "",
+                ""};
         }
     }
     for (const Operation* operation : registry::all_operations()) {
-        const bool is_signed = operation->transaction.account_signed;  // the gateway submits those itself
-        if (operation->kind == OperationKind::client || is_signed || bound.contains(operation->name)) continue;
-        return Error{ErrorCode::internal, "Operation " + std::string(operation->name) + " has no handler.", "", ""};
+        const bool is_signed =
+            operation->transaction.account_signed;  // the gateway submits those itself
+        if (operation->kind == OperationKind::client || is_signed ||
+            bound.contains(operation->name))
+            continue;
+        return Error{ErrorCode::internal,
+                     "Operation " + std::string(operation->name) + " has no handler.", "", ""};
     }
     return {};
 }
 
 class Node final : public NodeServices, public NodeParts {
   public:
-    explicit Node(const config::LoadedConfig& loaded) : config_(loaded.values), clock_(system_clock()) {}
+    explicit Node(const config::LoadedConfig& loaded)
+        : config_(loaded.values), clock_(system_clock()) {}
 
     Status open() {
         const Status tables = registry::self_check();
@@ -81,7 +91,9 @@ class Node final : public NodeServices, public NodeParts {
         bindings_ = all_bindings();
         for (const auto& operation : registry::all_operations()) {
             if (operation->transaction.account_signed) {
-                const bool bound = std::any_of(bindings_.begin(), bindings_.end(), [&](const Binding& b) { return b.name == operation->name; });
+                const bool bound =
+                    std::any_of(bindings_.begin(), bindings_.end(),
+                                [&](const Binding& b) { return b.name == operation->name; });
                 if (!bound) bindings_.push_back(Binding{.name = operation->name});
             }
         }
@@ -95,9 +107,11 @@ class Node final : public NodeServices, public NodeParts {
 
     void serve() {
         facts_.is_ready = true;
-        static_cast<void>(supervise::sd_notify("READY=1\nSTATUS=height " + std::to_string(data_->tip().height)));
-        spdlog::info("node_ready chain={} height={} socket={} tcp_port={} version={}", data_->genesis().chain,
-                     data_->tip().height, config_.gateway.unix_socket, server_->tcp_port(), version);
+        static_cast<void>(
+            supervise::sd_notify("READY=1\nSTATUS=height " + std::to_string(data_->tip().height)));
+        spdlog::info("node_ready chain={} height={} socket={} tcp_port={} version={}",
+                     data_->genesis().chain, data_->tip().height, config_.gateway.unix_socket,
+                     server_->tcp_port(), version);
     }
 
     /// Takes nothing new, finishes what was taken, then lets go.
@@ -110,12 +124,15 @@ class Node final : public NodeServices, public NodeParts {
         auto future = drained.get_future();
         caf::anon_send(chain_, consensus::Drain{[&drained] { drained.set_value(); }});
         const bool is_drained = future.wait_for(drain_timeout) == std::future_status::ready;
-        if (!is_drained) stop_for_storage(Error{ErrorCode::storage_failed, "The chain did not drain in time.", "The disk does not answer.", ""});
+        if (!is_drained)
+            stop_for_storage(Error{ErrorCode::storage_failed, "The chain did not drain in time.",
+                                   "The disk does not answer.", ""});
         server_->drain(std::chrono::milliseconds(500));
         gateway_->stop();
         server_.reset();
-        for (const auto& actor : {caf::actor_cast<caf::actor>(events_), caf::actor_cast<caf::actor>(coordinator_),
-                                  caf::actor_cast<caf::actor>(watch_), caf::actor_cast<caf::actor>(chain_)}) {
+        for (const auto& actor :
+             {caf::actor_cast<caf::actor>(events_), caf::actor_cast<caf::actor>(coordinator_),
+              caf::actor_cast<caf::actor>(watch_), caf::actor_cast<caf::actor>(chain_)}) {
             caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
         }
         events_ = nullptr;
@@ -128,7 +145,9 @@ class Node final : public NodeServices, public NodeParts {
     }
 
     // ---- NodeServices ----
-    [[nodiscard]] std::unique_ptr<consensus::ChainReader> reader() const override { return data_->reader(); }
+    [[nodiscard]] std::unique_ptr<consensus::ChainReader> reader() const override {
+        return data_->reader();
+    }
     [[nodiscard]] const consensus::RuleSet& rules() const override { return *rules_; }
     [[nodiscard]] const Clock& clock() const override { return clock_; }
     [[nodiscard]] Random& random() const override { return system_random(); }
@@ -136,37 +155,50 @@ class Node final : public NodeServices, public NodeParts {
     [[nodiscard]] coordinator::LeaseDesk& leases() override { return *leases_; }
     [[nodiscard]] miner::Sessions& sessions() override { return *sessions_; }
     [[nodiscard]] miner::Liveness& liveness() override { return *liveness_; }
-    void miner_heard(const Address& address) override { caf::anon_send(watch_, miner::HeardFrom{address}); }
-
-    void propose(NodeOperation operation, consensus::Submission::Done done) override {
-        consensus::BatchItem item{.principal = operation.principal, .idempotency_key = std::move(operation.idempotency_key),
-                                  .kind = std::move(operation.kind), .body = Blob{std::move(operation.body)}, .blobs = {}};
-        for (const auto& blob : operation.blobs) item.blobs.push_back(crypto::blake2b_256(blob));
-        submit(std::move(item), std::move(operation.blobs), operation.dry_run, operation.deadline_unix_ms, std::move(done));
+    void miner_heard(const Address& address) override {
+        caf::anon_send(watch_, miner::HeardFrom{address});
     }
 
-    void submit_signed(std::string wire, std::string_view kind, std::vector<std::string> blobs, bool dry_run,
-                       std::int64_t deadline_unix_ms, consensus::Submission::Done done) override {
-        auto transaction = consensus::verify_transaction(wire, data_->genesis().chain, data_->genesis_id());
+    void propose(NodeOperation operation, consensus::Submission::Done done) override {
+        consensus::BatchItem item{.principal = operation.principal,
+                                  .idempotency_key = std::move(operation.idempotency_key),
+                                  .kind = std::move(operation.kind),
+                                  .body = Blob{std::move(operation.body)},
+                                  .blobs = {}};
+        for (const auto& blob : operation.blobs) item.blobs.push_back(crypto::blake2b_256(blob));
+        submit(std::move(item), std::move(operation.blobs), operation.dry_run,
+               operation.deadline_unix_ms, std::move(done));
+    }
+
+    void submit_signed(std::string wire, std::string_view kind, std::vector<std::string> blobs,
+                       bool dry_run, std::int64_t deadline_unix_ms,
+                       consensus::Submission::Done done) override {
+        auto transaction =
+            consensus::verify_transaction(wire, data_->genesis().chain, data_->genesis_id());
         if (!transaction.ok()) return done(transaction.error());
         if (transaction.value().content.kind != kind) {
             return done(Error{ErrorCode::invalid_argument, "The transaction is of another kind.",
-                              "It is " + transaction.value().content.kind + "; this route takes " + std::string(kind) + ".",
+                              "It is " + transaction.value().content.kind + "; this route takes " +
+                                  std::string(kind) + ".",
                               "Send it to its own route."});
         }
-        submit(std::move(transaction).value(), std::move(blobs), dry_run, deadline_unix_ms, std::move(done));
+        submit(std::move(transaction).value(), std::move(blobs), dry_run, deadline_unix_ms,
+               std::move(done));
     }
 
     // ---- NodeParts ----
     [[nodiscard]] const NodeFacts& facts() const override { return facts_; }
     [[nodiscard]] InferenceForward& inference() override { return *inference_; }
-    void open_stream(std::shared_ptr<EventStream> stream) override { caf::anon_send(events_, OpenStream{std::move(stream)}); }
+    void open_stream(std::shared_ptr<EventStream> stream) override {
+        caf::anon_send(events_, OpenStream{std::move(stream)});
+    }
 
   private:
-    void submit(consensus::Submission::Operation operation, std::vector<std::string> blobs, bool dry_run,
-                std::int64_t deadline_unix_ms, consensus::Submission::Done done) {
+    void submit(consensus::Submission::Operation operation, std::vector<std::string> blobs,
+                bool dry_run, std::int64_t deadline_unix_ms, consensus::Submission::Done done) {
         caf::anon_send(chain_, consensus::Submit{std::make_shared<consensus::Submission>(
-                                   std::move(operation), std::move(blobs), dry_run, deadline_unix_ms, std::move(done))});
+                                   std::move(operation), std::move(blobs), dry_run,
+                                   deadline_unix_ms, std::move(done))});
     }
 
     Status open_chain() {
@@ -182,36 +214,48 @@ class Node final : public NodeServices, public NodeParts {
         auto ordering = consensus::SoleValidator::create(genesis.value(), *key_);
         if (!ordering.ok()) return ordering.error();
         ordering_ = std::move(ordering).value();
-        const std::array domains{ledger::domain_rules(), coordinator::domain_rules(), miner::domain_rules()};
+        const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
+                                 miner::domain_rules()};
         rules_.emplace(domains, &ledger::take_nonce);
-        auto database = storage::Database::open(directory_->subpath("state"), {.on_fatal = &stop_for_storage});
+        auto database =
+            storage::Database::open(directory_->subpath("state"), {.on_fatal = &stop_for_storage});
         if (!database.ok()) return database.error();
         database_ = std::move(database).value();
-        auto data = consensus::ChainData::open({.files = storage::posix_file_system(),
-                                                .log_directory = directory_->subpath("log-" + genesis.value().chain),
-                                                .database = *database_,
-                                                .genesis = genesis.value(),
-                                                .rules = *rules_,
-                                                .clock = clock_,
-                                                .segment_bytes = config_.storage.segment_bytes,
-                                                .store = {.flush_interval_ms = config_.storage.flush_interval_ms}});
+        auto data = consensus::ChainData::open(
+            {.files = storage::posix_file_system(),
+             .log_directory = directory_->subpath("log-" + genesis.value().chain),
+             .database = *database_,
+             .genesis = genesis.value(),
+             .rules = *rules_,
+             .clock = clock_,
+             .segment_bytes = config_.storage.segment_bytes,
+             .store = {.flush_interval_ms = config_.storage.flush_interval_ms}});
         if (!data.ok()) return data.error();
         data_ = std::move(data).value();
         const auto& recovery = data_->recovery();
-        spdlog::info("chain_recovered chain={} height={} flushed_height={} replayed_blocks={} log_bytes_cut={} took_ms={}",
-                     data_->genesis().chain, data_->tip().height, recovery.flushed_height, recovery.replayed_blocks,
-                     recovery.log_bytes_cut, recovery.took_us / 1000);
+        spdlog::info(
+            "chain_recovered chain={} height={} flushed_height={} replayed_blocks={} "
+            "log_bytes_cut={} took_ms={}",
+            data_->genesis().chain, data_->tip().height, recovery.flushed_height,
+            recovery.replayed_blocks, recovery.log_bytes_cut, recovery.took_us / 1000);
         return {};
     }
 
     void start_actors() {
-        actor_config_.set("scheduler.policy", caf::atom("sharing"));  // the better tail for sparse requests (measured)
-        actor_config_.set("scheduler.max-threads", std::max<std::size_t>(2, std::thread::hardware_concurrency()));
+        actor_config_.set("scheduler.policy",
+                          caf::atom("sharing"));  // the better tail for sparse requests (measured)
+        actor_config_.set("scheduler.max-threads",
+                          std::max<std::size_t>(2, std::thread::hardware_concurrency()));
         system_.emplace(actor_config_);
         sessions_.emplace(clock_, system_random());
         liveness_.emplace(clock_);
-        chain_ = consensus::spawn_chain(*system_, {.data = *data_, .ordering = *ordering_, .node_key = *key_, .clock = clock_,
-                                                   .listeners = listeners_, .figures = figures_, .on_fatal = &stop_for_storage,
+        chain_ = consensus::spawn_chain(*system_, {.data = *data_,
+                                                   .ordering = *ordering_,
+                                                   .node_key = *key_,
+                                                   .clock = clock_,
+                                                   .listeners = listeners_,
+                                                   .figures = figures_,
+                                                   .on_fatal = &stop_for_storage,
                                                    .block_wait_ms = config_.chain.block_wait_ms});
         coordinator_ = coordinator::spawn_coordinator(*system_, *this);
         leases_.emplace(coordinator_);
@@ -227,32 +271,40 @@ class Node final : public NodeServices, public NodeParts {
         access_->add_token(token.value(), Role::admin);
         const Status tokens = add_configured_tokens();
         if (!tokens.ok()) return tokens;
-        gateway_.emplace(Gateway::Parts{.services = *this, .access = *access_, .bindings = bindings_,
+        gateway_.emplace(Gateway::Parts{.services = *this,
+                                        .access = *access_,
+                                        .bindings = bindings_,
                                         .in_flight_max = config_.gateway.requests_in_flight_max});
         add_plain_routes();
-        auto server = net::HttpServer::open({.unix_socket_path = config_.gateway.unix_socket,
-                                             .tcp_host = config_.gateway.tcp_host,
-                                             .tcp_port = config_.gateway.tcp_port,
-                                             .tcp_enabled = config_.gateway.tcp_enabled,
-                                             .tcp_port_may_move = true,
-                                             .connections_max = config_.gateway.connections_max},
-                                            [this](std::shared_ptr<net::HttpExchange> exchange) { gateway_->handle(exchange); });
+        auto server = net::HttpServer::open(
+            {.unix_socket_path = config_.gateway.unix_socket,
+             .tcp_host = config_.gateway.tcp_host,
+             .tcp_port = config_.gateway.tcp_port,
+             .tcp_enabled = config_.gateway.tcp_enabled,
+             .tcp_port_may_move = true,
+             .connections_max = config_.gateway.connections_max},
+            [this](std::shared_ptr<net::HttpExchange> exchange) { gateway_->handle(exchange); });
         if (!server.ok()) return server.error();
         server_ = std::move(server).value();
         if (server_->tcp_port() != 0) {
-            facts_.url = "http://" + config_.gateway.tcp_host + ":" + std::to_string(server_->tcp_port());
+            facts_.url =
+                "http://" + config_.gateway.tcp_host + ":" + std::to_string(server_->tcp_port());
         }
         return {};
     }
 
     Status add_configured_tokens() {
-        const std::map<std::string, Role> roles{{"viewer", Role::viewer}, {"member", Role::member},
-                                                {"operator", Role::operator_}, {"admin", Role::admin}};
+        const std::map<std::string, Role> roles{{"viewer", Role::viewer},
+                                                {"member", Role::member},
+                                                {"operator", Role::operator_},
+                                                {"admin", Role::admin}};
         for (const auto& [role, reference] : config_.gateway.tokens) {
             const auto known = roles.find(role);
             if (known == roles.end()) {
-                return Error{ErrorCode::invalid_argument, "gateway.tokens names the unknown role \"" + role + "\".",
-                             "Roles are viewer, member, operator, admin.", "Correct the configuration."};
+                return Error{ErrorCode::invalid_argument,
+                             "gateway.tokens names the unknown role \"" + role + "\".",
+                             "Roles are viewer, member, operator, admin.",
+                             "Correct the configuration."};
             }
             auto secret = config::resolve_secret(reference, config::process_environment());
             if (!secret.ok()) return secret.error();
@@ -265,19 +317,29 @@ class Node final : public NodeServices, public NodeParts {
         gateway_->add_plain("/healthz", [](const net::HttpRequest&) {
             return net::HttpResponse{.status = 200, .headers = {}, .body = "{\"status\":\"ok\"}\n"};
         });
-        gateway_->add_plain("/readyz", [this](const net::HttpRequest& request) { return readiness(request); });
+        gateway_->add_plain("/readyz",
+                            [this](const net::HttpRequest& request) { return readiness(request); });
         gateway_->add_plain("/metrics", [this](const net::HttpRequest&) {
-            const auto lost_ms = static_cast<std::int64_t>(data_->genesis().parameters.miner_lost_ms);
-            return net::HttpResponse{.status = 200, .headers = {},
-                                     .body = metrics_text({.chain = figures_, .gateway = gateway_->figures(), .http = server_->counters(),
-                                                           .miners_alive = liveness_->alive_count(lost_ms),
-                                                           .jobs_open = coordinator::load_counters(reader()->state()).open,
-                                                           .uptime_seconds = static_cast<double>(clock_.monotonic_us() - started_us_) / 1e6}),
-                                     .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+            const auto lost_ms =
+                static_cast<std::int64_t>(data_->genesis().parameters.miner_lost_ms);
+            return net::HttpResponse{
+                .status = 200,
+                .headers = {},
+                .body = metrics_text(
+                    {.chain = figures_,
+                     .gateway = gateway_->figures(),
+                     .http = server_->counters(),
+                     .miners_alive = liveness_->alive_count(lost_ms),
+                     .jobs_open = coordinator::load_counters(reader()->state()).open,
+                     .uptime_seconds =
+                         static_cast<double>(clock_.monotonic_us() - started_us_) / 1e6}),
+                .content_type = "text/plain; version=0.0.4; charset=utf-8"};
         });
-        gateway_->add_plain("/openapi.json", [document = dump_json(registry::openapi_document(version))](const net::HttpRequest&) {
-            return net::HttpResponse{.status = 200, .headers = {}, .body = document + "\n"};
-        });
+        gateway_->add_plain(
+            "/openapi.json",
+            [document = dump_json(registry::openapi_document(version))](const net::HttpRequest&) {
+                return net::HttpResponse{.status = 200, .headers = {}, .body = document + "\n"};
+            });
     }
 
     net::HttpResponse readiness(const net::HttpRequest& request) const {
@@ -286,7 +348,8 @@ class Node final : public NodeServices, public NodeParts {
         const bool ready = facts_.is_ready && disk_ok;
         Json body{{"ready", ready}};
         if (request.find_query("verbose") != nullptr) {
-            const auto lost_ms = static_cast<std::int64_t>(data_->genesis().parameters.miner_lost_ms);
+            const auto lost_ms =
+                static_cast<std::int64_t>(data_->genesis().parameters.miner_lost_ms);
             body["checks"] = Json{{"serving", facts_.is_ready.load()},
                                   {"disk", disk_ok},
                                   {"chain_height", reader()->height()},
@@ -327,9 +390,13 @@ class Node final : public NodeServices, public NodeParts {
 void set_up_logging(const config::NodeConfig& config) {
     auto logger = spdlog::stderr_color_mt("aitbcd");
     logger->set_level(spdlog::level::from_str(config.node.log_level));
-    const bool as_json = config.node.log_format == "json" || (config.node.log_format == "auto" && ::isatty(2) == 0);
-    if (as_json) logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})", spdlog::pattern_time_type::utc);
-    else logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
+    const bool as_json =
+        config.node.log_format == "json" || (config.node.log_format == "auto" && ::isatty(2) == 0);
+    if (as_json)
+        logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})",
+                            spdlog::pattern_time_type::utc);
+    else
+        logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
     spdlog::set_default_logger(logger);
 }
 
@@ -361,7 +428,9 @@ int run_node(const config::LoadedConfig& config) {
         signalfd_siginfo signal{};
         if (::read(signals, &signal, sizeof signal) != sizeof signal) continue;
         if (signal.ssi_signo != SIGHUP) break;
-        spdlog::info("reload_requested note=\"this version applies changes of the configuration at a restart\"");
+        spdlog::info(
+            "reload_requested note=\"this version applies changes of the configuration at a "
+            "restart\"");
     }
     node.drain();
     ::close(signals);

@@ -14,8 +14,10 @@ bool is_too_deep(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (in_string) {
-            if (c == '\\') ++i;
-            else if (c == '"') in_string = false;
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                in_string = false;
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
@@ -33,7 +35,8 @@ Result<Json> parse_json(std::string_view text, std::size_t bytes_max) {
     if (text.size() > bytes_max) {
         return Error{ErrorCode::too_large, "The JSON is too large.",
                      std::to_string(text.size()) + " bytes where " + std::to_string(bytes_max) +
-                         " are allowed.", "Send less."};
+                         " are allowed.",
+                     "Send less."};
     }
     if (is_too_deep(text)) {
         return Error{ErrorCode::malformed, "The JSON is nested too deeply.",
@@ -46,7 +49,8 @@ Result<Json> parse_json(std::string_view text, std::size_t bytes_max) {
         const auto at = why.find("parse error");
         if (at != std::string::npos) why = why.substr(at);
         if (!is_utf8(why)) why = "It is not UTF-8.";
-        return Error{ErrorCode::malformed, "The JSON cannot be read.", why, "Check the syntax there."};
+        return Error{ErrorCode::malformed, "The JSON cannot be read.", why,
+                     "Check the syntax there."};
     }
 }
 
@@ -107,7 +111,8 @@ Error error_from_json(const Json& json) {
     if (!json.is_object() || !json.contains("error") || !json["error"].is_object()) return error;
     const Json& body = json["error"];
     const auto text = [&body](const char* key) {
-        return body.contains(key) && body[key].is_string() ? body[key].get<std::string>() : std::string();
+        return body.contains(key) && body[key].is_string() ? body[key].get<std::string>()
+                                                           : std::string();
     };
     if (const auto* row = find_error_code(text("code"))) error.code = row->code;
     error.what = text("message");
@@ -119,9 +124,10 @@ Error error_from_json(const Json& json) {
 namespace detail {
 
 Error json_refusal(const std::string& path, std::string_view why) {
-    return Error{ErrorCode::invalid_argument,
-                 path.empty() ? "The input is not acceptable." : "Field \"" + path + "\" is not acceptable.",
-                 "It " + std::string(why), ""};
+    return Error{
+        ErrorCode::invalid_argument,
+        path.empty() ? "The input is not acceptable." : "Field \"" + path + "\" is not acceptable.",
+        "It " + std::string(why), ""};
 }
 
 }  // namespace detail

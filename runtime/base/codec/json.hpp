@@ -5,7 +5,6 @@
 // a wrong type or an overlong text is refused with the field's path.
 
 #include <nlohmann/json.hpp>
-
 #include <utility>
 
 #include "runtime/base/clock.hpp"
@@ -52,21 +51,32 @@ Json object_to_json(const T& value) {
 
 template <class T>
 Json value_to_json(const T& value) {
-    if constexpr (is_optional<T>) return value ? value_to_json(*value) : Json(nullptr);
-    else if constexpr (std::same_as<T, bool> || std::integral<T> || std::floating_point<T>) return value;
-    else if constexpr (std::same_as<T, std::string>) return value;
-    else if constexpr (std::same_as<T, Amount>) return to_text(value);
-    else if constexpr (std::same_as<T, UnixMs>) return value.ms == 0 ? Json(nullptr) : Json(to_rfc3339(value.ms));
-    else if constexpr (std::same_as<T, Address>) return value.is_zero() ? Json(nullptr) : Json(crypto::to_text(value));
-    else if constexpr (is_fixed_bytes<T>) return value.is_zero() ? Json(nullptr) : Json(to_hex(value.view()));
-    else if constexpr (std::same_as<T, Blob>) return to_base64(value.bytes);
-    else if constexpr (std::same_as<T, JsonText>) return Json::parse(value.text, nullptr, false);
-    else if constexpr (NamedEnum<T>) return std::string(name_of(value));
+    if constexpr (is_optional<T>)
+        return value ? value_to_json(*value) : Json(nullptr);
+    else if constexpr (std::same_as<T, bool> || std::integral<T> || std::floating_point<T>)
+        return value;
+    else if constexpr (std::same_as<T, std::string>)
+        return value;
+    else if constexpr (std::same_as<T, Amount>)
+        return to_text(value);
+    else if constexpr (std::same_as<T, UnixMs>)
+        return value.ms == 0 ? Json(nullptr) : Json(to_rfc3339(value.ms));
+    else if constexpr (std::same_as<T, Address>)
+        return value.is_zero() ? Json(nullptr) : Json(crypto::to_text(value));
+    else if constexpr (is_fixed_bytes<T>)
+        return value.is_zero() ? Json(nullptr) : Json(to_hex(value.view()));
+    else if constexpr (std::same_as<T, Blob>)
+        return to_base64(value.bytes);
+    else if constexpr (std::same_as<T, JsonText>)
+        return Json::parse(value.text, nullptr, false);
+    else if constexpr (NamedEnum<T>)
+        return std::string(name_of(value));
     else if constexpr (is_vector<T>) {
         Json list = Json::array();
         for (const auto& element : value) list.push_back(value_to_json(element));
         return list;
-    } else return object_to_json(value);
+    } else
+        return object_to_json(value);
 }
 
 template <class T>
@@ -114,7 +124,8 @@ Result<T> text_like_from_json(const Json& json, const std::string& path, std::ui
         const auto value = enum_from_name<T>(text);
         if (value) return *value;
         std::string names;
-        for (const auto name : EnumNames<T>::names) names += (names.empty() ? "" : ", ") + std::string(name);
+        for (const auto name : EnumNames<T>::names)
+            names += (names.empty() ? "" : ", ") + std::string(name);
         return json_refusal(path, "must be one of: " + names + ".");
     }
 }
@@ -128,23 +139,31 @@ Result<T> object_from_json(const Json& json, const std::string& path) {
     for_each_field<T>([&]<class Value>(const FieldRow<T, Value>& row, std::size_t) {
         if (error) return;
         const auto found = json.find(row.name);
-        const std::string at = path.empty() ? std::string(row.name) : path + "." + std::string(row.name);
-        if (found == json.end() || (found->is_null() && (row.presence == Presence::optional || is_optional<Value>))) {
-            if (found != json.end()) ++used;
-            else if (row.presence == Presence::required && !is_optional<Value>) error = json_refusal(at, "is missing.");
+        const std::string at =
+            path.empty() ? std::string(row.name) : path + "." + std::string(row.name);
+        if (found == json.end() ||
+            (found->is_null() && (row.presence == Presence::optional || is_optional<Value>))) {
+            if (found != json.end())
+                ++used;
+            else if (row.presence == Presence::required && !is_optional<Value>)
+                error = json_refusal(at, "is missing.");
             return;
         }
         ++used;
         auto read = value_from_json<Value>(*found, at, row.bytes_max);
-        if (!read.ok()) error = read.error();
-        else value.*row.member = std::move(read).value();
+        if (!read.ok())
+            error = read.error();
+        else
+            value.*row.member = std::move(read).value();
     });
     if (error) return *error;
     if (used != json.size()) {
         for (const auto& [key, unused] : json.items()) {
             bool known = false;
-            for_each_field<T>([&](const auto& row, std::size_t) { known = known || row.name == key; });
-            if (!known) return json_refusal(path.empty() ? key : path + "." + key, "is not a known field.");
+            for_each_field<T>(
+                [&](const auto& row, std::size_t) { known = known || row.name == key; });
+            if (!known)
+                return json_refusal(path.empty() ? key : path + "." + key, "is not a known field.");
         }
     }
     return value;

@@ -6,7 +6,6 @@
 // so every bound is checked before anything is allocated.
 
 #include <msgpack.hpp>
-
 #include <utility>
 
 #include "runtime/base/fields.hpp"
@@ -26,8 +25,10 @@ inline void pack_bin(Packer& packer, std::string_view bytes) {
 template <class T>
 void pack_value(Packer& packer, const T& value) {
     if constexpr (is_optional<T>) {
-        if (value) pack_value(packer, *value);
-        else packer.pack_nil();
+        if (value)
+            pack_value(packer, *value);
+        else
+            packer.pack_nil();
     } else if constexpr (std::same_as<T, bool> || std::floating_point<T>) {
         packer.pack(value);
     } else if constexpr (std::signed_integral<T>) {
@@ -54,7 +55,8 @@ void pack_value(Packer& packer, const T& value) {
         for (const auto& element : value) pack_value(packer, element);
     } else {
         packer.pack_array(static_cast<std::uint32_t>(field_count<T>));
-        for_each_field<T>([&](const auto& row, std::size_t) { pack_value(packer, value.*row.member); });
+        for_each_field<T>(
+            [&](const auto& row, std::size_t) { pack_value(packer, value.*row.member); });
     }
 }
 
@@ -185,10 +187,11 @@ Result<T> decode(std::string_view bytes) {
     try {
         // array, map, str, bin, ext, depth: the library's defaults allow 4 GiB each.
         const msgpack::unpack_limit limit(limits::block_transactions_max * 4, 0,
-                                          limits::block_bytes_max * 2, limits::block_bytes_max * 2, 0,
-                                          detail::nesting_max);
+                                          limits::block_bytes_max * 2, limits::block_bytes_max * 2,
+                                          0, detail::nesting_max);
         std::size_t offset = 0;
-        const auto handle = msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
+        const auto handle =
+            msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
         if (offset != bytes.size()) throw detail::DecodeFailure{"Bytes follow its end."};
         return detail::unpack_object<T>(handle.get(), "record");
     } catch (const detail::DecodeFailure& failure) {

@@ -35,7 +35,8 @@ class RunningChain {
         auto opened_database = storage::Database::open(folder + "/state");
         AIT_ASSERT(opened_database.ok());
         database = std::move(opened_database).value();
-        auto opened = ChainData::open({storage::posix_file_system(), folder + "/log", *database, chain.genesis, toy::rules(), clock});
+        auto opened = ChainData::open({storage::posix_file_system(), folder + "/log", *database,
+                                       chain.genesis, toy::rules(), clock});
         AIT_ASSERT(opened.ok());
         data = std::move(opened).value();
         auto sole = SoleValidator::create(chain.genesis, chain.validator);
@@ -57,9 +58,11 @@ class RunningChain {
                                       std::vector<std::string> blobs = {}) {
         auto promise = std::make_shared<std::promise<Result<Applied>>>();
         auto future = promise->get_future();
-        caf::anon_send(actor, Submit{std::make_shared<Submission>(
-                                  std::move(operation), std::move(blobs), dry_run, 0,
-                                  [promise](Result<Applied> applied) { promise->set_value(std::move(applied)); })});
+        caf::anon_send(
+            actor,
+            Submit{std::make_shared<Submission>(
+                std::move(operation), std::move(blobs), dry_run, 0,
+                [promise](Result<Applied> applied) { promise->set_value(std::move(applied)); })});
         return future;
     }
 
@@ -81,7 +84,9 @@ TEST(ChainActor, acknowledged_operations_are_there_after_a_restart) {
     {
         RunningChain run(folder.path, chain, clock);
         for (int i = 0; i < 20; ++i) {
-            auto applied = run.send(toy::Chain::item("job" + std::to_string(i), "text " + std::to_string(i))).get();
+            auto applied =
+                run.send(toy::Chain::item("job" + std::to_string(i), "text " + std::to_string(i)))
+                    .get();
             ASSERT_TRUE(applied.ok()) << applied.error().why;
             EXPECT_EQ(applied.value().height, static_cast<std::uint64_t>(i + 1));
         }
@@ -130,7 +135,8 @@ TEST(ChainActor, a_dry_run_predicts_the_outcome_and_changes_nothing) {
     EXPECT_EQ(real.value().outcome.response, predicted.value().outcome.response);
 }
 
-TEST(ChainActor, an_operation_whose_blob_did_not_come_along_is_refused_and_one_that_brought_it_keeps_it) {
+TEST(ChainActor,
+     an_operation_whose_blob_did_not_come_along_is_refused_and_one_that_brought_it_keeps_it) {
     const TemporaryFolder folder;
     const toy::Chain chain;
     ManualClock clock;
@@ -160,7 +166,12 @@ TEST(ChainActor, events_and_operations_are_found_by_those_who_read) {
     const auto block = reader->block(position->height);
     ASSERT_TRUE(block.ok());
     ASSERT_TRUE(block.value().has_value());
-    EXPECT_EQ(block.value()->outcomes.at(position->transaction).items.at(position->item).events.at(0).kind, "toy.noted");
+    EXPECT_EQ(block.value()
+                  ->outcomes.at(position->transaction)
+                  .items.at(position->item)
+                  .events.at(0)
+                  .kind,
+              "toy.noted");
 }
 
 TEST(ChainActor, draining_finishes_what_was_taken_and_refuses_what_comes_after) {
@@ -183,13 +194,15 @@ TEST(ChainData, another_genesis_over_the_same_folder_is_refused_by_name) {
     const TemporaryFolder folder;
     const toy::Chain chain;
     ManualClock clock;
-    { RunningChain run(folder.path, chain, clock); }
+    {
+        RunningChain run(folder.path, chain, clock);
+    }
     toy::Chain other;
     other.genesis.parameters.job_fee_ppm = 1;
     auto database = storage::Database::open(folder.path + "/state");
     ASSERT_TRUE(database.ok());
-    const auto opened = ChainData::open({storage::posix_file_system(), folder.path + "/log", *database.value(),
-                                         other.genesis, toy::rules(), clock});
+    const auto opened = ChainData::open({storage::posix_file_system(), folder.path + "/log",
+                                         *database.value(), other.genesis, toy::rules(), clock});
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().code, ErrorCode::check_failed);
 }

@@ -68,23 +68,29 @@ TEST(BlockBuilder, a_nonce_counts_up_by_one_and_a_replayed_transaction_is_refuse
     auto builder = chain.builder(2'000);
     const std::string wire = chain.own(1, "a", "text");
     ASSERT_TRUE(std::holds_alternative<ItemOutcome>(builder.add_transaction(chain.verified(wire))));
-    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(wire))).code, ErrorCode::nonce_mismatch);
-    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(chain.own(3, "a", "text")))).code, ErrorCode::nonce_mismatch);
-    EXPECT_TRUE(std::holds_alternative<ItemOutcome>(builder.add_transaction(chain.verified(chain.own(2, "a", "more")))));
+    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(wire))).code,
+              ErrorCode::nonce_mismatch);
+    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(chain.own(3, "a", "text")))).code,
+              ErrorCode::nonce_mismatch);
+    EXPECT_TRUE(std::holds_alternative<ItemOutcome>(
+        builder.add_transaction(chain.verified(chain.own(2, "a", "more")))));
 }
 
 TEST(BlockBuilder, a_transaction_after_its_expiry_height_or_too_far_ahead_is_refused) {
     Chain chain;
     auto builder = chain.builder(2'000);
-    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(chain.own(1, "a", "t", "", 0)))).code, ErrorCode::expired);
+    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(chain.own(1, "a", "t", "", 0)))).code,
+              ErrorCode::expired);
     const auto ahead = chain.own(1, "a", "t", "", limits::expiry_heights_ahead_max + 2);
-    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(ahead))).code, ErrorCode::invalid_argument);
+    EXPECT_EQ(error_of(builder.add_transaction(chain.verified(ahead))).code,
+              ErrorCode::invalid_argument);
 }
 
 TEST(BlockBuilder, what_is_due_happens_in_the_first_block_whose_time_has_come_and_only_once) {
     Chain chain;
     auto first = chain.builder(2'000);
-    ASSERT_TRUE(std::holds_alternative<ItemOutcome>(first.add_item(Chain::item("a", "text", "", 5'000))));
+    ASSERT_TRUE(
+        std::holds_alternative<ItemOutcome>(first.add_item(Chain::item("a", "text", "", 5'000))));
     chain.take(std::move(first).seal(chain.validator));
     EXPECT_EQ(next_due(chain.state), 5'000);
     EXPECT_FALSE(chain.builder(4'999).has_content());
@@ -112,13 +118,16 @@ TEST(ExecuteBlock, replaying_the_record_gives_the_same_header_outcomes_and_write
     Chain chain;
     for (int height = 1; height <= 5; ++height) {
         auto builder = chain.builder(2'000 * height);
-        ASSERT_TRUE(std::holds_alternative<ItemOutcome>(builder.add_transaction(
-            chain.verified(chain.own(static_cast<std::uint64_t>(height), "own", "text " + std::to_string(height))))));
+        ASSERT_TRUE(
+            std::holds_alternative<ItemOutcome>(builder.add_transaction(chain.verified(chain.own(
+                static_cast<std::uint64_t>(height), "own", "text " + std::to_string(height))))));
         ASSERT_TRUE(std::holds_alternative<ItemOutcome>(
-            builder.add_item(Chain::item("job" + std::to_string(height), "text", "key" + std::to_string(height), 3'000 * height))));
+            builder.add_item(Chain::item("job" + std::to_string(height), "text",
+                                         "key" + std::to_string(height), 3'000 * height))));
         const ExecutedBlock built = std::move(builder).seal(chain.validator);
-        const auto replayed = execute_block(toy::rules(), {chain.genesis, chain.id, chain.tip, chain.state},
-                                            Chain::record(built, chain.certify(built)));
+        const auto replayed =
+            execute_block(toy::rules(), {chain.genesis, chain.id, chain.tip, chain.state},
+                          Chain::record(built, chain.certify(built)));
         ASSERT_TRUE(replayed.ok()) << replayed.error().why;
         EXPECT_EQ(replayed.value().encoded_header, built.encoded_header);
         EXPECT_EQ(replayed.value().writes, built.writes);
@@ -140,8 +149,10 @@ TEST(ExecuteBlock, a_record_that_differs_in_anything_is_refused) {
         bad.header.bytes[i] = static_cast<char>(bad.header.bytes[i] ^ 1);
         // Execution computes all of the header but the leader, which the certificate covers.
         const auto executed = execute_block(toy::rules(), parent, bad);
-        const bool is_taken = executed.ok() && verify_certificate(bad.certificate, chain.genesis, executed.value().header,
-                                                                  executed.value().hash).ok();
+        const bool is_taken =
+            executed.ok() && verify_certificate(bad.certificate, chain.genesis,
+                                                executed.value().header, executed.value().hash)
+                                 .ok();
         EXPECT_FALSE(is_taken) << "header byte " << i;
     }
     BlockRecord missing = good;
@@ -158,8 +169,9 @@ TEST(ExecuteBlock, a_batch_signed_by_a_stranger_is_refused) {
     auto builder = chain.builder(2'000);
     ASSERT_TRUE(std::holds_alternative<ItemOutcome>(builder.add_item(Chain::item("a", "text"))));
     const ExecutedBlock block = std::move(builder).seal(toy::key_of('x'));
-    const auto replayed = execute_block(toy::rules(), {chain.genesis, chain.id, chain.tip, chain.state},
-                                        Chain::record(block, chain.certify(block)));
+    const auto replayed =
+        execute_block(toy::rules(), {chain.genesis, chain.id, chain.tip, chain.state},
+                      Chain::record(block, chain.certify(block)));
     ASSERT_FALSE(replayed.ok());
     EXPECT_EQ(replayed.error().code, ErrorCode::check_failed);
 }
@@ -172,11 +184,13 @@ TEST(Transaction, every_changed_byte_of_the_wire_form_is_refused) {
         for (const int bit : {1, 16, 128}) {
             std::string bad = wire;
             bad[i] = static_cast<char>(bad[i] ^ bit);
-            EXPECT_FALSE(verify_transaction(bad, chain.genesis.chain, chain.id).ok()) << "byte " << i;
+            EXPECT_FALSE(verify_transaction(bad, chain.genesis.chain, chain.id).ok())
+                << "byte " << i;
         }
     }
     EXPECT_FALSE(verify_transaction(wire + "x", chain.genesis.chain, chain.id).ok());
-    EXPECT_FALSE(verify_transaction(wire.substr(0, wire.size() - 1), chain.genesis.chain, chain.id).ok());
+    EXPECT_FALSE(
+        verify_transaction(wire.substr(0, wire.size() - 1), chain.genesis.chain, chain.id).ok());
 }
 
 TEST(Transaction, one_for_another_chain_or_another_genesis_is_refused) {
@@ -185,7 +199,8 @@ TEST(Transaction, one_for_another_chain_or_another_genesis_is_refused) {
     EXPECT_EQ(verify_transaction(wire, "other", chain.id).error().code, ErrorCode::check_failed);
     Hash other = chain.id;
     other.bytes[0] ^= 1;
-    EXPECT_EQ(verify_transaction(wire, chain.genesis.chain, other).error().code, ErrorCode::check_failed);
+    EXPECT_EQ(verify_transaction(wire, chain.genesis.chain, other).error().code,
+              ErrorCode::check_failed);
 }
 
 TEST(Certificate, it_needs_the_quorum_of_distinct_members_over_this_very_block) {
@@ -193,11 +208,14 @@ TEST(Certificate, it_needs_the_quorum_of_distinct_members_over_this_very_block) 
     const auto second = toy::key_of('w');
     chain.genesis.validators.push_back({"two", second.public_key(), 1});
     chain.id = genesis_hash(chain.genesis);
-    auto builder = BlockBuilder(toy::rules(), {chain.genesis, chain.id, chain.tip, chain.state}, 2'000);
+    auto builder =
+        BlockBuilder(toy::rules(), {chain.genesis, chain.id, chain.tip, chain.state}, 2'000);
     ASSERT_TRUE(std::holds_alternative<ItemOutcome>(builder.add_item(Chain::item("a", "text"))));
     const ExecutedBlock block = std::move(builder).seal(chain.validator);
     Certificate certificate = chain.certify(block);
-    const auto check = [&] { return verify_certificate(certificate, chain.genesis, block.header, block.hash).ok(); };
+    const auto check = [&] {
+        return verify_certificate(certificate, chain.genesis, block.header, block.hash).ok();
+    };
     EXPECT_FALSE(check()) << "one of two is no quorum";
     certificate.signatures.push_back(certificate.signatures.front());
     EXPECT_FALSE(check()) << "one member twice is no quorum";

@@ -10,7 +10,8 @@ namespace ait::consensus {
 namespace {
 
 const TransactionForm* toy_form(std::string_view kind) {
-    static constexpr TransactionForm form = transaction_form<toy::Note, toy::Noted>("toy.own", true);
+    static constexpr TransactionForm form =
+        transaction_form<toy::Note, toy::Noted>("toy.own", true);
     return kind == "toy.own" || kind == "toy.note" ? &form : nullptr;
 }
 
@@ -20,9 +21,11 @@ struct Receipt {
             auto builder = chain.builder(2'000);
             AIT_ASSERT(std::holds_alternative<ItemOutcome>(
                 builder.add_transaction(chain.verified(chain.own(height, "job-1", "text")))));
-            AIT_ASSERT(std::holds_alternative<ItemOutcome>(builder.add_item(toy::Chain::item("job-1", "note"))));
+            AIT_ASSERT(std::holds_alternative<ItemOutcome>(
+                builder.add_item(toy::Chain::item("job-1", "note"))));
             const ExecutedBlock block = std::move(builder).seal(chain.validator);
-            StoredBlock stored{toy::Chain::record(block, chain.certify(block)), block.header, block.outcomes};
+            StoredBlock stored{toy::Chain::record(block, chain.certify(block)), block.header,
+                               block.outcomes};
             for (const std::uint32_t index : {0U, 1U}) {
                 auto proof = prove_operation(stored, {height, index, 0});
                 AIT_ASSERT(proof.ok());
@@ -60,7 +63,8 @@ TEST(Receipt, each_of_a_thousand_single_byte_changes_is_refused) {
         while (other == bad[at]) other = static_cast<char>(random() % 256);
         bad[at] = other;
         const auto facts = verify_receipt(bad, receipt.chain.genesis, &toy_form);
-        ASSERT_FALSE(facts.ok()) << "seed " << seed << ": byte " << at << " changed and the receipt still verifies";
+        ASSERT_FALSE(facts.ok()) << "seed " << seed << ": byte " << at
+                                 << " changed and the receipt still verifies";
     }
 }
 
@@ -68,8 +72,11 @@ TEST(Receipt, a_shortened_extended_or_reformatted_copy_is_refused) {
     const Receipt receipt;
     const auto& genesis = receipt.chain.genesis;
     EXPECT_FALSE(verify_receipt(receipt.text + " ", genesis, &toy_form).ok());
-    EXPECT_FALSE(verify_receipt(receipt.text.substr(0, receipt.text.size() - 1), genesis, &toy_form).ok());
-    EXPECT_FALSE(verify_receipt(dump_json_pretty(parse_json(receipt.text).value()) + "\n", genesis, &toy_form).ok());
+    EXPECT_FALSE(
+        verify_receipt(receipt.text.substr(0, receipt.text.size() - 1), genesis, &toy_form).ok());
+    EXPECT_FALSE(verify_receipt(dump_json_pretty(parse_json(receipt.text).value()) + "\n", genesis,
+                                &toy_form)
+                     .ok());
     EXPECT_FALSE(verify_receipt("", genesis, &toy_form).ok());
 }
 
@@ -86,7 +93,9 @@ TEST(Receipt, proofs_of_two_jobs_make_no_receipt) {
     ASSERT_TRUE(std::holds_alternative<ItemOutcome>(
         builder.add_transaction(receipt.chain.verified(receipt.chain.own(3, "job-2", "text")))));
     const ExecutedBlock block = std::move(builder).seal(receipt.chain.validator);
-    auto proof = prove_operation({toy::Chain::record(block, receipt.chain.certify(block)), block.header, block.outcomes}, {3, 0, 0});
+    auto proof = prove_operation(
+        {toy::Chain::record(block, receipt.chain.certify(block)), block.header, block.outcomes},
+        {3, 0, 0});
     ASSERT_TRUE(proof.ok());
     receipt.proofs.push_back(std::move(proof).value());
     EXPECT_FALSE(receipt_text(receipt.proofs, receipt.chain.genesis, &toy_form).ok());

@@ -1,7 +1,7 @@
 #pragma once
 
-// A domain of two rules, so that tests of the chain need no real one: "toy.note" writes a text for a
-// signed-in user, "toy.own" one that only the account itself may write; a note may come due.
+// A domain of two rules, so that tests of the chain need no real one: "toy.note" writes a text for
+// a signed-in user, "toy.own" one that only the account itself may write; a note may come due.
 
 #include "actors/consensus/execution.hpp"
 #include "runtime/base/codec/transaction_form.hpp"
@@ -28,7 +28,8 @@ struct Noted {
 };
 
 inline Result<Outcome> apply(storage::StateView& view, const Note& note, const Context& context) {
-    if (note.text == "wrong after a write") view.put("toy/leak", "1");  // what a faulty rule would do
+    if (note.text == "wrong after a write")
+        view.put("toy/leak", "1");  // what a faulty rule would do
     if (note.text.starts_with("wrong")) {
         return Error{ErrorCode::invalid_argument, "The text is wrong.", note.text, ""};
     }
@@ -48,7 +49,8 @@ inline Status take_nonce(storage::StateView& view, const Address& address, std::
     const auto bytes = view.get(key);
     const std::uint64_t expected = (bytes ? from_big_endian(*bytes) : 0) + 1;
     if (nonce != expected) {
-        return Error{ErrorCode::nonce_mismatch, "Wrong nonce.", std::to_string(expected) + " is next.", ""};
+        return Error{ErrorCode::nonce_mismatch, "Wrong nonce.",
+                     std::to_string(expected) + " is next.", ""};
     }
     view.put(key, big_endian(nonce));
     return {};
@@ -84,12 +86,16 @@ struct Chain {
     [[nodiscard]] BlockBuilder builder(std::int64_t now_unix_ms) const {
         return BlockBuilder(rules(), {genesis, id, tip, state}, now_unix_ms);
     }
-    static BatchItem item(std::string job, std::string text, std::string key = "", std::int64_t due_unix_ms = 0) {
-        return BatchItem{.principal = crypto::address_of(key_of('u').public_key()), .idempotency_key = std::move(key),
-                         .kind = "toy.note", .body = Blob{encode(Note{std::move(job), std::move(text), due_unix_ms})}, .blobs = {}};
+    static BatchItem item(std::string job, std::string text, std::string key = "",
+                          std::int64_t due_unix_ms = 0) {
+        return BatchItem{.principal = crypto::address_of(key_of('u').public_key()),
+                         .idempotency_key = std::move(key),
+                         .kind = "toy.note",
+                         .body = Blob{encode(Note{std::move(job), std::move(text), due_unix_ms})},
+                         .blobs = {}};
     }
-    [[nodiscard]] std::string own(std::uint64_t nonce, std::string job, std::string text, std::string key = "",
-                                  std::uint64_t expiry_height = 100) const {
+    [[nodiscard]] std::string own(std::uint64_t nonce, std::string job, std::string text,
+                                  std::string key = "", std::uint64_t expiry_height = 100) const {
         UnsignedTransaction content;
         content.chain = genesis.chain;
         content.genesis = id;
@@ -108,7 +114,8 @@ struct Chain {
     }
     Certificate certify(const ExecutedBlock& block) const {
         Certificate certificate;
-        certificate.statement = {genesis.chain, id, 0, VoteKind::finalize, block.header.view, block.hash};
+        certificate.statement = {genesis.chain,     id,        0, VoteKind::finalize,
+                                 block.header.view, block.hash};
         certificate.signatures.push_back({0, sign_vote(certificate.statement, validator)});
         return certificate;
     }

@@ -285,7 +285,8 @@ TEST(CoordinatorCompleteJob, a_result_whose_bytes_did_not_come_along_is_refused)
     const Person machine = person(2);
     (void)chain.accept<miner::MinerView>("miner.register", machine, small_miner());
     (void)chain.accept<SubmitAnswer>("job.submit", owner, small_job());
-    const auto leased = chain.accept<LeaseAnswer>("job.lease", machine, LeaseJobs{machine.address, 1}).jobs;
+    const auto leased =
+        chain.accept<LeaseAnswer>("job.lease", machine, LeaseJobs{machine.address, 1}).jobs;
     ASSERT_EQ(leased.size(), 1U);
     CompleteJob done = result_for(leased[0], 5);
     done.result = crypto::blake2b_256("never sent");

@@ -1,7 +1,7 @@
 #pragma once
 
-// A node for shells under test: the real rules over a state in memory, blocks that are made when the
-// test says so, a clock that stands still, and CAF's deterministic scheduler.
+// A node for shells under test: the real rules over a state in memory, blocks that are made when
+// the test says so, a clock that stands still, and CAF's deterministic scheduler.
 
 #include <caf/all.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -15,16 +15,24 @@ namespace ait {
 
 class FakeReader final : public consensus::ChainReader {
   public:
-    explicit FakeReader(TestChain& chain, const std::map<Hash, std::string>& blobs) : chain_(chain), blobs_(blobs) {}
+    explicit FakeReader(TestChain& chain, const std::map<Hash, std::string>& blobs)
+        : chain_(chain), blobs_(blobs) {}
     [[nodiscard]] const consensus::Genesis& genesis() const override { return chain_.genesis(); }
     [[nodiscard]] std::uint64_t height() const override { return chain_.height; }
     [[nodiscard]] std::int64_t block_time_unix_ms() const override { return chain_.now_ms; }
     [[nodiscard]] const storage::StateReader& state() const override { return chain_.state(); }
-    [[nodiscard]] Result<std::optional<consensus::StoredBlock>> block(std::uint64_t) const override {
+    [[nodiscard]] Result<std::optional<consensus::StoredBlock>> block(
+        std::uint64_t) const override {
         return std::optional<consensus::StoredBlock>{};
     }
-    [[nodiscard]] std::optional<consensus::OperationPosition> find_operation(const Hash&) const override { return {}; }
-    [[nodiscard]] std::vector<consensus::StoredEvent> events_after(std::uint64_t, std::uint32_t, std::size_t) const override { return {}; }
+    [[nodiscard]] std::optional<consensus::OperationPosition> find_operation(
+        const Hash&) const override {
+        return {};
+    }
+    [[nodiscard]] std::vector<consensus::StoredEvent> events_after(std::uint64_t, std::uint32_t,
+                                                                   std::size_t) const override {
+        return {};
+    }
     [[nodiscard]] std::optional<std::string> blob(const Hash& hash) const override {
         const auto found = blobs_.find(hash);
         return found == blobs_.end() ? std::nullopt : std::optional(found->second);
@@ -39,7 +47,8 @@ class FakeReader final : public consensus::ChainReader {
 class FakeNode final : public NodeServices {
   public:
     FakeNode() {
-        const std::array domains{ledger::domain_rules(), coordinator::domain_rules(), miner::domain_rules()};
+        const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
+                                 miner::domain_rules()};
         rules_.emplace(domains, &ledger::take_nonce);
         manual.advance_ms(chain.now_ms - manual.now_unix_ms());
     }
@@ -58,7 +67,8 @@ class FakeNode final : public NodeServices {
                 continue;
             }
             chain.state().apply(view.take_writes());
-            done(consensus::Applied{.operation = context.operation, .height = context.height,
+            done(consensus::Applied{.operation = context.operation,
+                                    .height = context.height,
                                     .block_time_unix_ms = context.block_time_unix_ms,
                                     .outcome = {0, "", Blob{outcome.value().response}, {}}});
         }
@@ -106,8 +116,9 @@ class FakeNode final : public NodeServices {
 /// An actor system whose messages and timers move only when the test lets them.
 class StandingSystem {
   public:
-    StandingSystem() : system_(config_.set("scheduler.policy", caf::atom("testing"))),
-                       scheduler_(dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())) {}
+    StandingSystem()
+        : system_(config_.set("scheduler.policy", caf::atom("testing"))),
+          scheduler_(dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())) {}
     caf::actor_system& system() { return system_; }
     void run() { scheduler_.run(); }
     void advance_ms(std::int64_t ms) {

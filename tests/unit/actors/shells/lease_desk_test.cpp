@@ -24,16 +24,20 @@ struct Desk {
         (void)node.chain.accept<miner::MinerView>("miner.register", who, small_miner());
     }
     std::string submit_job() {
-        const auto answer = node.chain.accept<coordinator::SubmitAnswer>("job.submit", owner, small_job());
+        const auto answer =
+            node.chain.accept<coordinator::SubmitAnswer>("job.submit", owner, small_job());
         return answer.job_id;
     }
     /// What a poll was answered; empty while it waits.
     using Answers = std::shared_ptr<std::vector<Result<Json>>>;
     Answers poll(const Person& who, std::int64_t wait_ms, std::function<bool()> is_gone = {}) {
         auto answers = std::make_shared<std::vector<Result<Json>>>();
-        node.desk->poll({.miner = who.address, .count_max = 1, .deadline_unix_ms = node.manual.now_unix_ms() + wait_ms,
-                         .respond = [answers](Result<Json> answer) { answers->push_back(std::move(answer)); },
-                         .is_gone = std::move(is_gone)});
+        node.desk->poll(
+            {.miner = who.address,
+             .count_max = 1,
+             .deadline_unix_ms = node.manual.now_unix_ms() + wait_ms,
+             .respond = [answers](Result<Json> answer) { answers->push_back(std::move(answer)); },
+             .is_gone = std::move(is_gone)});
         caf.run();
         return answers;
     }

@@ -10,12 +10,17 @@ namespace {
 
 struct Table {
     SessionRequest request(std::int64_t time_unix_ms) const {
-        SessionRequest made{.address = crypto::address_of(key.public_key()), .public_key = key.public_key(),
-                            .time_unix_ms = time_unix_ms, .signature = {}};
-        made.signature = key.sign("session/1", session_statement("chain", genesis, made.address, time_unix_ms));
+        SessionRequest made{.address = crypto::address_of(key.public_key()),
+                            .public_key = key.public_key(),
+                            .time_unix_ms = time_unix_ms,
+                            .signature = {}};
+        made.signature =
+            key.sign("session/1", session_statement("chain", genesis, made.address, time_unix_ms));
         return made;
     }
-    Result<SessionView> open(const SessionRequest& request) { return sessions.open(request, "chain", genesis, "miner-x"); }
+    Result<SessionView> open(const SessionRequest& request) {
+        return sessions.open(request, "chain", genesis, "miner-x");
+    }
 
     ManualClock clock{};
     Hash genesis = crypto::blake2b_256("genesis");
@@ -31,14 +36,16 @@ TEST(Sessions, a_key_that_proves_itself_gets_a_token_that_names_its_account_for_
     Table table;
     const auto session = table.open(table.request(table.clock.now_unix_ms()));
     ASSERT_TRUE(session.ok()) << session.error().why;
-    EXPECT_EQ(table.sessions.find(session.value().token), crypto::address_of(table.key.public_key()));
+    EXPECT_EQ(table.sessions.find(session.value().token),
+              crypto::address_of(table.key.public_key()));
     table.clock.advance_ms(session_ms);
     EXPECT_FALSE(table.sessions.find(session.value().token).has_value());
 }
 
 TEST(Sessions, a_request_that_is_old_or_from_the_future_is_refused) {
     Table table;
-    for (const std::int64_t skew_ms : {-session_clock_skew_ms_max - 1, session_clock_skew_ms_max + 1}) {
+    for (const std::int64_t skew_ms :
+         {-session_clock_skew_ms_max - 1, session_clock_skew_ms_max + 1}) {
         const auto session = table.open(table.request(table.clock.now_unix_ms() + skew_ms));
         ASSERT_FALSE(session.ok());
         EXPECT_EQ(session.error().code, ErrorCode::expired);
@@ -54,7 +61,8 @@ TEST(Sessions, a_signature_of_another_key_chain_or_account_is_refused) {
     SessionRequest foreign = table.request(table.clock.now_unix_ms());
     foreign.address.bytes[0] ^= 1;
     EXPECT_EQ(table.open(foreign).error().code, ErrorCode::unauthenticated);
-    const auto other_chain = table.sessions.open(table.request(table.clock.now_unix_ms()), "other", table.genesis, "miner-x");
+    const auto other_chain = table.sessions.open(table.request(table.clock.now_unix_ms()), "other",
+                                                 table.genesis, "miner-x");
     EXPECT_EQ(other_chain.error().code, ErrorCode::unauthenticated);
     EXPECT_FALSE(table.sessions.find("guess").has_value());
 }

@@ -37,9 +37,13 @@ TEST(Access, the_owner_of_the_socket_and_root_are_administrators_and_others_are_
 TEST(Access, over_tcp_a_token_decides_and_none_is_nobody) {
     const Door door;
     EXPECT_EQ(door.access.identify(Door::over_tcp("")).value().role, Role::anyone);
-    EXPECT_EQ(door.access.identify(Door::over_tcp("Bearer the-owners-token")).value().role, Role::admin);
-    for (const char* forged : {"Bearer the-owners-toke", "Bearer ", "the-owners-token", "Basic the-owners-token"}) {
-        EXPECT_EQ(door.access.identify(Door::over_tcp(forged)).error().code, ErrorCode::unauthenticated) << forged;
+    EXPECT_EQ(door.access.identify(Door::over_tcp("Bearer the-owners-token")).value().role,
+              Role::admin);
+    for (const char* forged :
+         {"Bearer the-owners-toke", "Bearer ", "the-owners-token", "Basic the-owners-token"}) {
+        EXPECT_EQ(door.access.identify(Door::over_tcp(forged)).error().code,
+                  ErrorCode::unauthenticated)
+            << forged;
     }
 }
 
@@ -65,7 +69,8 @@ TEST(Access, the_account_of_a_request_is_the_one_it_names_and_a_wrong_one_is_ref
 
 TEST(EventId, only_height_dot_index_is_read) {
     EXPECT_EQ(parse_event_id("42.3").value(), (std::pair<std::uint64_t, std::uint32_t>{42, 3}));
-    for (const char* bad : {"", "42", "42.", ".3", "a.b", "42.3x", "-1.2", "99999999999999999999.1"}) {
+    for (const char* bad :
+         {"", "42", "42.", ".3", "a.b", "42.3x", "-1.2", "99999999999999999999.1"}) {
         EXPECT_FALSE(parse_event_id(bad).ok()) << bad;
     }
 }

@@ -35,7 +35,11 @@ struct Door {
         for (const auto part : {ledger::bindings(), coordinator::bindings()}) {
             bindings.insert(bindings.end(), part.begin(), part.end());
         }
-        gateway.emplace(Gateway::Parts{.services = node, .access = access, .bindings = bindings, .in_flight_max = 4, .threads = 1});
+        gateway.emplace(Gateway::Parts{.services = node,
+                                       .access = access,
+                                       .bindings = bindings,
+                                       .in_flight_max = 4,
+                                       .threads = 1});
     }
     static net::HttpRequest request(std::string method, std::string path, std::string body = "") {
         net::HttpRequest made;
@@ -88,7 +92,8 @@ TEST(Gateway, malformed_or_unknown_input_is_refused_before_any_handler_sees_it) 
 
 TEST(Gateway, a_command_is_answered_when_its_block_is_made_and_not_before) {
     Door door;
-    auto answer = door.send(Door::request("POST", "/api/v1/jobs", R"({"type":"inference","model":"tiny","data":{"prompt":"hi"}})"));
+    auto answer = door.send(Door::request(
+        "POST", "/api/v1/jobs", R"({"type":"inference","model":"tiny","data":{"prompt":"hi"}})"));
     ASSERT_EQ(door.node.proposals_waiting(), 1U);
     EXPECT_EQ(answer.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
     door.node.make_block();
@@ -104,7 +109,8 @@ TEST(Gateway, more_requests_than_credits_are_turned_away_with_a_time_to_come_bac
     Door door;
     std::vector<std::future<net::HttpResponse>> waiting;
     for (int i = 0; i < 4; ++i) {
-        waiting.push_back(door.send(Door::request("POST", "/api/v1/jobs", R"({"model":"tiny","data":{"prompt":"hi"}})")));
+        waiting.push_back(door.send(
+            Door::request("POST", "/api/v1/jobs", R"({"model":"tiny","data":{"prompt":"hi"}})")));
     }
     const auto refused = door.ask(Door::request("GET", "/api/v1/jobs"));
     EXPECT_EQ(refused.status, 503);
@@ -117,7 +123,8 @@ TEST(Gateway, more_requests_than_credits_are_turned_away_with_a_time_to_come_bac
 
 TEST(Gateway, what_moves_money_is_not_done_without_the_accounts_signature) {
     Door door;
-    const auto bare = door.ask(Door::request("POST", "/api/v1/transfers", R"({"to":"ait1x","amount":"1"})"));
+    const auto bare =
+        door.ask(Door::request("POST", "/api/v1/transfers", R"({"to":"ait1x","amount":"1"})"));
     EXPECT_EQ(bare.status, 422);
     EXPECT_NE(bare.body.find("signed"), std::string::npos);
     EXPECT_EQ(door.node.proposals_waiting(), 0U);
