@@ -97,11 +97,13 @@ void show_next(Session& session, const Answer& answer) {
     if (wanted && !answer.next.empty()) session.note("Next: " + answer.next);
 }
 
-/// After a command whose outcome is unknown, the same key makes a repeat harmless.
+/// After a command whose outcome is unknown, the same key makes a repeat harmless. Where only the
+/// waiting ran out of time, the outcome is known and the error says how to resume.
 Error with_retry_hint(const Session& session, const Operation& operation, Error error) {
     const bool unknown =
         error.code == ErrorCode::deadline_exceeded && operation.kind == OperationKind::command;
-    if (!unknown || session.options.idempotency_key.empty()) return error;
+    const bool is_resumable = error.next.starts_with("Resume");
+    if (!unknown || is_resumable || session.options.idempotency_key.empty()) return error;
     error.next = "Repeat with --idempotency-key " + session.options.idempotency_key +
                  ": it is never done twice.";
     return error;
