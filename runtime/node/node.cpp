@@ -1,6 +1,5 @@
 #include "runtime/node/node.hpp"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "actors/miner/operations.hpp"
 #include "actors/miner/state.hpp"
 #include "runtime/base/crypto/hash.hpp"
+#include "runtime/base/logging.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/node/gateway.hpp"
 #include "runtime/node/handlers.hpp"
@@ -85,6 +85,15 @@ class Node final : public NodeServices, public NodeParts {
     explicit Node(const config::LoadedConfig& loaded)
         : config_(loaded.values), clock_(system_clock()) {}
 
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    /// A node that could not open stops here what it had started.
+    ~Node() override {
+        if (inference_) inference_->stop();
+        server_.reset();
+        stop_actors();
+    }
+
     Status open() {
         const Status tables = registry::self_check();
         if (!tables.ok()) return tables;
@@ -130,17 +139,7 @@ class Node final : public NodeServices, public NodeParts {
         server_->drain(std::chrono::milliseconds(500));
         gateway_->stop();
         server_.reset();
-        for (const auto& actor :
-             {caf::actor_cast<caf::actor>(events_), caf::actor_cast<caf::actor>(coordinator_),
-              caf::actor_cast<caf::actor>(watch_), caf::actor_cast<caf::actor>(chain_)}) {
-            caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-        }
-        events_ = nullptr;
-        leases_.reset();
-        coordinator_ = nullptr;
-        watch_ = nullptr;
-        chain_ = nullptr;
-        system_->await_all_actors_done();
+        stop_actors();
         spdlog::info("node_stopped height={}", data_->tip().height);
     }
 
@@ -262,6 +261,22 @@ class Node final : public NodeServices, public NodeParts {
         watch_ = miner::spawn_miner_watch(*system_, *this);
         events_ = spawn_event_streams(*system_, *this);
         inference_.emplace(*this, inference_threads, inference_waiting_max);
+    }
+
+    /// Idempotent. Nobody may ask the actors any more.
+    void stop_actors() {
+        if (!system_) return;
+        for (const auto& actor :
+             {caf::actor_cast<caf::actor>(events_), caf::actor_cast<caf::actor>(coordinator_),
+              caf::actor_cast<caf::actor>(watch_), caf::actor_cast<caf::actor>(chain_)}) {
+            if (actor) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+        }
+        events_ = nullptr;
+        leases_.reset();
+        coordinator_ = nullptr;
+        watch_ = nullptr;
+        chain_ = nullptr;
+        system_->await_all_actors_done();
     }
 
     Status open_gateway() {
@@ -387,19 +402,6 @@ class Node final : public NodeServices, public NodeParts {
     std::unique_ptr<net::HttpServer> server_{};
 };
 
-void set_up_logging(const config::NodeConfig& config) {
-    auto logger = spdlog::stderr_color_mt("aitbcd");
-    logger->set_level(spdlog::level::from_str(config.node.log_level));
-    const bool as_json =
-        config.node.log_format == "json" || (config.node.log_format == "auto" && ::isatty(2) == 0);
-    if (as_json)
-        logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})",
-                            spdlog::pattern_time_type::utc);
-    else
-        logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
-    spdlog::set_default_logger(logger);
-}
-
 /// Signals arrive as reads of a descriptor, so that no handler runs in the middle of something.
 int block_signals() {
     sigset_t set;
@@ -419,7 +421,8 @@ int fail(const Error& error) {
 
 int run_node(const config::LoadedConfig& config) {
     const int signals = block_signals();
-    set_up_logging(config.values);
+    set_up_logging("node", config.values.node.log_level,
+                   log_form_from_name(config.values.node.log_format));
     Node node(config);
     const Status opened = node.open();
     if (!opened.ok()) return fail(opened.error());
