@@ -42,7 +42,7 @@ struct Child {
     net::FileDescriptor output{};
 };
 
-/// Starts the program without a shell, with the default signal mask. Errors: not_found, unavailable.
+/// Starts the program without a shell, with no signal blocked. Errors: not_found, unavailable.
 Result<Child> start(const std::string& program) {
     std::array<int, 2> ends{-1, -1};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {

@@ -8,8 +8,8 @@
 
 namespace ait::miner_process {
 
-/// `tokens` is for a request that does not say how many. One without a seed gets one drawn for it, so that
-/// its answer can be repeated.
+/// `tokens` is for a request that does not say how many. One without a seed gets one drawn for it,
+/// so that its answer can be repeated.
 gpu::GenerateRequest to_generate_request(const InferenceRequest& request, std::uint32_t tokens,
                                          Random& random);
 

@@ -26,12 +26,23 @@ void set_up_logging(const std::string& level, const std::string& format) {
     spdlog::set_default_logger(std::move(logger));
 }
 
+std::string log_text(std::string_view text) {
+    constexpr std::size_t bytes_max = 512;
+    std::string out(text.substr(0, bytes_max));
+    for (char& c : out) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == '\x7F') c = ' ';
+        if (c == '"' || c == '\\') c = '\'';
+    }
+    return out;
+}
+
 void LogObserver::polling() {
     spdlog::debug("poll_started");
 }
 
 void LogObserver::received(const miner::PolledJobView& job) {
-    spdlog::info("job_received job={} attempt={} model={}", job.job_id, job.attempt, job.model);
+    spdlog::info("job_received job={} attempt={} model={}", job.job_id, job.attempt,
+                 log_text(job.model));
 }
 
 void LogObserver::executing(const miner::PolledJobView& job) {
@@ -45,7 +56,7 @@ void LogObserver::submitted(const miner::PolledJobView& job, const Execution& ex
     spdlog::info(
         "result_submitted job={} model={} duration_ms={} prompt_tokens={} completion_tokens={} "
         "payment_state={} paid_to_miner={}",
-        job.job_id, execution.model_ran, execution.duration_ms, execution.prompt_tokens,
+        job.job_id, log_text(execution.model_ran), execution.duration_ms, execution.prompt_tokens,
         execution.completion_tokens, name_of(answer.payment_state),
         to_text(answer.paid_to_miner));
 }
@@ -70,7 +81,7 @@ void LogObserver::troubled(std::string_view activity, const Error& error, std::i
     if (trouble != last_trouble_) troubles_same_ = 0;
     last_trouble_ = trouble;
     spdlog::warn("node_unavailable activity={} code={} what='{}' retry_ms={} repeated={}", activity,
-                 code_of(error), error.what, retry_ms, troubles_same_);
+                 code_of(error), log_text(error.what), retry_ms, troubles_same_);
 }
 
 }  // namespace ait::miner_process

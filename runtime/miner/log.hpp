@@ -11,6 +11,9 @@ namespace ait::miner_process {
 /// Logs go to standard error; `format` is text, json or auto (json unless it is a terminal).
 void set_up_logging(const std::string& level, const std::string& format);
 
+/// A text for a log line: one line, and without what ends a string in either form of the log.
+std::string log_text(std::string_view text);
+
 class LogObserver final : public MiningObserver {
   public:
     void polling() override;

@@ -22,7 +22,8 @@ constexpr std::uint32_t detection_ms = 5'000;
 
 int fail(const Error& error) {
     spdlog::error("miner_failed code={} what='{}' why='{}' next='{}'",
-                  error_code_row(error.code).name, error.what, error.why, error.next);
+                  error_code_row(error.code).name, log_text(error.what), log_text(error.why),
+                  log_text(error.next));
     return error_code_row(error.code).exit_status;
 }
 
@@ -40,8 +41,9 @@ Result<std::unique_ptr<EngineHost>> open_engine(const config::NodeConfig& config
     spdlog::info(
         "model_opened model={} architecture={} quantisation={} parameters={} kernels={} threads={} "
         "context_tokens={} took_ms={}",
-        model.value().name, facts.architecture, facts.quantisation, facts.parameters,
-        facts.kernels, facts.threads, facts.context_tokens, model.value().load_us / 1'000);
+        log_text(model.value().name), log_text(facts.architecture), facts.quantisation,
+        facts.parameters, facts.kernels, facts.threads, facts.context_tokens,
+        model.value().load_us / 1'000);
     return host;
 }
 
@@ -49,7 +51,7 @@ Result<std::unique_ptr<EngineHost>> open_engine(const config::NodeConfig& config
 std::vector<miner::GpuSpec> gpus_here() {
     auto gpus = detect_gpus({.deadline_ms = detection_ms});
     if (gpus.ok()) return std::move(gpus).value();
-    spdlog::info("no_gpu_detected why='{}'", gpus.error().why);
+    spdlog::info("no_gpu_detected why='{}'", log_text(gpus.error().why));
     return {};
 }
 

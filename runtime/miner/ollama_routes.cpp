@@ -99,7 +99,9 @@ void answer_stream(const Answer& answer, const gpu::GenerateRequest& request) {
         },
         answer.call->stop);
     if (!outcome.ok()) {
-        if (!stream.is_begun()) return answer.call->exchange->respond(ollama_error(outcome.error()));
+        if (!stream.is_begun()) {
+            return answer.call->exchange->respond(ollama_error(outcome.error()));
+        }
         static_cast<void>(stream.write(Json{{"error", outcome.error().what}}));  // or it is gone
         return stream.end();
     }

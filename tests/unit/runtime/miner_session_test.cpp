@@ -53,7 +53,7 @@ class FakeNode {
         const net::HttpRequest& request = exchange.request();
         if (request.path == "/api/v1/chain") {
             return answer(exchange, Json{{"chain", "ait-test"},
-                                         {"genesis_hash", to_hex(genesis.view())},
+                                         {"genesis", to_hex(genesis.view())},
                                          {"height", 9}});
         }
         if (request.path == "/api/v1/miners/sessions") return open_session(exchange);
