@@ -115,6 +115,9 @@ T unpack_value(const msgpack::object& object, std::string_view field, std::uint3
     } else if constexpr (std::integral<T>) {
         return unpack_integer<T>(object, field);
     } else if constexpr (std::floating_point<T>) {
+        // msgpack-c writes a whole number in its integer form.
+        if (object.type == msgpack::type::POSITIVE_INTEGER) return static_cast<T>(object.via.u64);
+        if (object.type == msgpack::type::NEGATIVE_INTEGER) return static_cast<T>(object.via.i64);
         if (object.type != msgpack::type::FLOAT64) refuse(field, "is not a number.");
         return static_cast<T>(object.via.f64);
     } else if constexpr (std::same_as<T, std::string>) {
