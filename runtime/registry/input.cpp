@@ -231,8 +231,9 @@ Result<Json> value_from_text(const Parameter& parameter, std::string_view text) 
     if (!parameter.repeated && !plain_list) return one_from_text(parameter, text);
     Json list = Json::array();
     if (plain_list) {
+        if (!is_utf8(text)) return refuse(parameter, "It is not UTF-8.");
         for (const auto part : split(text, ',')) list.push_back(std::string(part));
-        return list;
+        return checked_structure(parameter, list);
     }
     const bool whole = parameter.kind == ValueKind::json || parameter.kind == ValueKind::object;
     const std::vector<std::string_view> parts = whole ? std::vector{text} : split(text, ',');

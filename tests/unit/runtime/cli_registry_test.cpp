@@ -134,6 +134,16 @@ TEST(CheckInput, texts_become_values) {
 
 // Breaks if /openapi.json and the table drift apart: every row, parameter and answer field is
 // walked.
+// Found by json_fuzz: a list typed without brackets went around both checks.
+TEST(CheckInput, a_plain_list_is_bounded_and_must_be_utf8) {
+    const Parameter names{.name = "names", .kind = ValueKind::list, .bytes_max = 16};
+    EXPECT_EQ(value_from_text(names, "a,b").value(), Json::array({"a", "b"}));
+    EXPECT_FALSE(value_from_text(names, "a,\xff").ok());
+    const auto long_list = value_from_text(names, "a,b,c,d,e,f,g,h");
+    ASSERT_FALSE(long_list.ok());
+    EXPECT_EQ(long_list.error().code, ErrorCode::too_large);
+}
+
 TEST(OpenApi, the_document_equals_the_table) {
     const Json document = openapi_document("1.2.3");
     EXPECT_EQ(document["openapi"], "3.1.0");
