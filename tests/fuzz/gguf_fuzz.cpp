@@ -27,6 +27,7 @@ unsigned read_tensors(const GgufFile& file) {
     unsigned sum = 0;
     for (const ait::gpu::TensorView& tensor : file.tensors()) {
         AIT_ASSERT(file.find_tensor(tensor.name) == &tensor);
+        AIT_ASSERT(ait::gpu::find_tensor_type(tensor_type_row(tensor.type).name) != nullptr);
         AIT_ASSERT(tensor.bytes.size() == tensor.row_bytes() * tensor.rows());
         sum += ends_of(tensor.bytes);
     }
@@ -72,6 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::unique_ptr<std::uint8_t[]> image(new std::uint8_t[size]);
     std::copy_n(data, size, image.get());
     const auto file = GgufFile::parse({image.get(), size});
+    AIT_ASSERT(GgufFile::adopt({image.get(), image.get() + size}).ok() == file.ok());
     if (!file.ok()) {
         AIT_ASSERT(!file.error().why.empty());
         return 0;
