@@ -145,10 +145,9 @@ void answer_tokenize(const RouteCall& call) {
                          std::all_of(found->begin(), found->end(),
                                      [](const Json& text) { return text.is_string(); });
     if (!is_list) {
-        return refuse({ErrorCode::invalid_argument, "Field \"texts\" is not acceptable.",
-                       "It must be a list of at most " + std::to_string(tokenize_texts_max) +
-                           " texts.",
-                       ""});
+        return refuse(
+            {ErrorCode::invalid_argument, "Field \"texts\" is not acceptable.",
+             "It must be a list of at most " + std::to_string(tokenize_texts_max) + " texts.", ""});
     }
     const auto model = call.host->acquire(request.value().model, Backend::automatic);
     if (!model.ok()) return refuse(model.error());

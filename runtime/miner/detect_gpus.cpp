@@ -101,13 +101,11 @@ Result<std::string> read_all(const Child& child, std::int64_t deadline_us) {
 
 /// Its exit status as waitpid gives it. A child that lives on past the deadline is ended.
 int end_of(const Child& child, std::int64_t deadline_us) {
-    const net::FileDescriptor handle(
-        static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
+    const net::FileDescriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
     const std::int64_t left_ms =
         std::max<std::int64_t>(0, (deadline_us - system_clock().monotonic_us()) / 1'000);
     pollfd watched{handle.get(), POLLIN, 0};
-    const bool has_ended =
-        handle.is_open() && ::poll(&watched, 1, static_cast<int>(left_ms)) > 0;
+    const bool has_ended = handle.is_open() && ::poll(&watched, 1, static_cast<int>(left_ms)) > 0;
     if (!has_ended) ::kill(child.pid, SIGKILL);
     int status = 0;
     while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {

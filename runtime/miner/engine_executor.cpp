@@ -18,17 +18,17 @@ Execution to_execution(const gpu::GenerateOutcome& outcome, const std::string& m
                         .completion_tokens = outcome.completion_tokens,
                         .duration_ms = static_cast<std::uint64_t>(
                             (outcome.prompt_us + outcome.decode_us) / us_per_ms)};
-    execution.result = dump_json(
-        Json{{"response", outcome.text},
-             {"model", model},
-             {"provider", "aitbc-cpu"},
-             {"done_reason", std::string(finish_name(outcome.finish))},
-             {"prompt_eval_count", outcome.prompt_tokens},
-             {"eval_count", outcome.completion_tokens},
-             {"total_duration", (outcome.prompt_us + outcome.decode_us) * ns_per_us},
-             {"prompt_eval_duration", outcome.prompt_us * ns_per_us},
-             {"eval_duration", outcome.decode_us * ns_per_us},
-             {"seed", seed}});
+    execution.result =
+        dump_json(Json{{"response", outcome.text},
+                       {"model", model},
+                       {"provider", "aitbc-cpu"},
+                       {"done_reason", std::string(finish_name(outcome.finish))},
+                       {"prompt_eval_count", outcome.prompt_tokens},
+                       {"eval_count", outcome.completion_tokens},
+                       {"total_duration", (outcome.prompt_us + outcome.decode_us) * ns_per_us},
+                       {"prompt_eval_duration", outcome.prompt_us * ns_per_us},
+                       {"eval_duration", outcome.decode_us * ns_per_us},
+                       {"seed", seed}});
     return execution;
 }
 
@@ -40,8 +40,7 @@ Result<Execution> EngineExecutor::run(const miner::PolledJobView& job, const Pro
     if (!request.ok()) return request.error();
     const auto model = host_->acquire(job.model, Backend::automatic);
     if (!model.ok()) return model.error();
-    gpu::GenerateRequest generate =
-        to_generate_request(request.value(), tokens_default, *random_);
+    gpu::GenerateRequest generate = to_generate_request(request.value(), tokens_default, *random_);
     const std::int64_t left_ms = job.expires_at.ms - clock_->now_unix_ms();
     if (job.expires_at.ms != 0) {
         generate.deadline_monotonic_us =

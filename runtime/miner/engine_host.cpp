@@ -1,5 +1,8 @@
 #include "runtime/miner/engine_host.hpp"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -27,19 +30,41 @@ Result<gpu::ModelLocation> locate_primary(const gpu::ModelStore& store, const st
     return gpu::ModelLocation{.name = std::move(file.name), .path = std::move(file.path)};
 }
 
+/// The model cache of the account that runs this, whatever HOME says: a trial in another home need
+/// not fetch the weights again. Empty where there is none.
+std::filesystem::path account_models_folder() {
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) != 0) return {};
+    if (found == nullptr || found->pw_dir == nullptr) return {};
+    const auto folder = std::filesystem::path(found->pw_dir) / ".cache" / "aitbc" / "models";
+    std::error_code failure;
+    return std::filesystem::is_directory(folder, failure) ? folder : std::filesystem::path();
+}
+
 }  // namespace
 
 EngineHost::EngineHost(Options options, gpu::ModelStore store, gpu::ModelLocation primary)
     : options_(std::move(options)), store_(std::move(store)), primary_(std::move(primary)) {}
 
 Result<std::unique_ptr<EngineHost>> EngineHost::create(Options options) {
-    const std::array<std::filesystem::path, 1> folders{options.models_dir};
+    std::vector<std::filesystem::path> folders{options.models_dir};
     auto store = gpu::ModelStore::scan(folders, options.aliases);
     if (!store.ok()) return store.error();
     auto primary = locate_primary(store.value(), options.model);
+    if (const auto account = account_models_folder(); !primary.ok() && !account.empty()) {
+        folders.push_back(account);
+        store = gpu::ModelStore::scan(folders, options.aliases);
+        if (!store.ok()) return store.error();
+        primary = locate_primary(store.value(), options.model);
+    }
     if (!primary.ok()) {
         Error error = primary.error();
         error.why += " Folder: " + options.models_dir + ".";
+        error.next =
+            "Fetch the weights with scripts/setup, put a .gguf file there, or set "
+            "miner.model to synthetic://llama?layers=2&width=64&seed=1.";
         return error;
     }
     return std::unique_ptr<EngineHost>(

@@ -20,8 +20,8 @@ enum class Backend : std::uint8_t { automatic, scalar };
 /// An engine in use. Holding it keeps the engine open.
 struct OpenModel {
     std::shared_ptr<gpu::Engine> engine{};
-    std::string name{};             ///< of the model that really runs
-    std::int64_t load_us = 0;       ///< 0 when it was open already
+    std::string name{};        ///< of the model that really runs
+    std::int64_t load_us = 0;  ///< 0 when it was open already
 };
 
 /// A model that can be asked for.

@@ -10,9 +10,8 @@ constexpr unsigned seed_shift = 11;
 
 gpu::GenerateRequest to_generate_request(const InferenceRequest& request, std::uint32_t tokens,
                                          Random& random) {
-    gpu::GenerateRequest out{.raw = request.raw,
-                             .tokens_max = request.tokens.value_or(tokens),
-                             .stop = request.stop};
+    gpu::GenerateRequest out{
+        .raw = request.raw, .tokens_max = request.tokens.value_or(tokens), .stop = request.stop};
     if (!request.messages.empty() || (!request.system.empty() && !request.raw)) {
         if (!request.system.empty()) out.messages.push_back({"system", request.system});
         for (const ChatTurn& turn : request.messages) {
@@ -36,10 +35,14 @@ gpu::GenerateRequest to_generate_request(const InferenceRequest& request, std::u
 
 std::string_view finish_name(gpu::FinishReason finish) noexcept {
     switch (finish) {
-        case gpu::FinishReason::stop: return "stop";
-        case gpu::FinishReason::length: return "length";
-        case gpu::FinishReason::cancelled: return "cancelled";
-        case gpu::FinishReason::deadline: return "deadline";
+        case gpu::FinishReason::stop:
+            return "stop";
+        case gpu::FinishReason::length:
+            return "length";
+        case gpu::FinishReason::cancelled:
+            return "cancelled";
+        case gpu::FinishReason::deadline:
+            return "deadline";
     }
     return "stop";
 }

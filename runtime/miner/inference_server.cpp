@@ -15,7 +15,7 @@ using net::HttpResponse;
 struct Route {
     std::string_view method;
     std::string_view path;
-    void (*answer)(const RouteCall& call);              ///< on a thread of the queue
+    void (*answer)(const RouteCall& call);               ///< on a thread of the queue
     HttpResponse (*answer_now)(const EngineHost& host);  ///< on the I/O thread
 };
 
@@ -76,17 +76,17 @@ InferenceServer::~InferenceServer() {
     queue_.reset();
 }
 
-Result<std::unique_ptr<InferenceServer>> InferenceServer::open(EngineHost& host,
-                                                               const Clock& clock, Random& random,
+Result<std::unique_ptr<InferenceServer>> InferenceServer::open(EngineHost& host, const Clock& clock,
+                                                               Random& random,
                                                                const Options& options) {
     std::unique_ptr<InferenceServer> inference(new InferenceServer(host, clock, random, options));
-    auto server = net::HttpServer::open(
-        {.tcp_host = options.host,
-         .tcp_port = options.port,
-         .tcp_port_may_move = options.port_may_move},
-        [self = inference.get()](std::shared_ptr<HttpExchange> exchange) {
-            self->handle(exchange);
-        });
+    auto server =
+        net::HttpServer::open({.tcp_host = options.host,
+                               .tcp_port = options.port,
+                               .tcp_port_may_move = options.port_may_move},
+                              [self = inference.get()](std::shared_ptr<HttpExchange> exchange) {
+                                  self->handle(exchange);
+                              });
     if (!server.ok()) return server.error();
     inference->server_ = std::move(server).value();
     return inference;
@@ -136,12 +136,12 @@ void InferenceServer::enqueue(const std::shared_ptr<HttpExchange>& exchange) {
                            .stop = gone.get_token()});
         });
     if (is_added) return;
-    HttpResponse response = refusal(
-        {ErrorCode::overloaded, "Too many inference requests are under way.",
-         "At most " +
-             std::to_string(options_.queue.threads + options_.queue.waiting_max) + " are taken.",
-         "Try again in a moment."},
-        exchange->request());
+    HttpResponse response =
+        refusal({ErrorCode::overloaded, "Too many inference requests are under way.",
+                 "At most " + std::to_string(options_.queue.threads + options_.queue.waiting_max) +
+                     " are taken.",
+                 "Try again in a moment."},
+                exchange->request());
     response.headers.push_back({"retry-after", "1"});
     exchange->respond(std::move(response));
 }

@@ -12,7 +12,7 @@
 
 namespace ait::miner_process {
 
-inline constexpr std::uint32_t tokens_default = 128;  ///< of a job that does not say
+inline constexpr std::uint32_t tokens_default = 128;    ///< of a job that does not say
 inline constexpr std::uint32_t tokens_max = 1'000'000;  ///< the context ends it much earlier
 inline constexpr std::size_t messages_max = 1'024;
 

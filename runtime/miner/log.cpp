@@ -1,8 +1,6 @@
 #include "runtime/miner/log.hpp"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 namespace ait::miner_process {
 namespace {
@@ -12,19 +10,6 @@ std::string_view code_of(const Error& error) {
 }
 
 }  // namespace
-
-void set_up_logging(const std::string& level, const std::string& format) {
-    auto logger = spdlog::stderr_color_mt("miner");
-    logger->set_level(spdlog::level::from_str(level));
-    const bool as_json = format == "json" || (format == "auto" && ::isatty(STDERR_FILENO) == 0);
-    if (as_json) {
-        logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})",
-                            spdlog::pattern_time_type::utc);
-    } else {
-        logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
-    }
-    spdlog::set_default_logger(std::move(logger));
-}
 
 std::string log_text(std::string_view text) {
     constexpr std::size_t bytes_max = 512;
@@ -57,8 +42,7 @@ void LogObserver::submitted(const miner::PolledJobView& job, const Execution& ex
         "result_submitted job={} model={} duration_ms={} prompt_tokens={} completion_tokens={} "
         "payment_state={} paid_to_miner={}",
         job.job_id, log_text(execution.model_ran), execution.duration_ms, execution.prompt_tokens,
-        execution.completion_tokens, name_of(answer.payment_state),
-        to_text(answer.paid_to_miner));
+        execution.completion_tokens, name_of(answer.payment_state), to_text(answer.paid_to_miner));
 }
 
 void LogObserver::failed(const miner::PolledJobView& job, const Error& error, bool is_requeued) {

@@ -8,9 +8,6 @@
 
 namespace ait::miner_process {
 
-/// Logs go to standard error; `format` is text, json or auto (json unless it is a terminal).
-void set_up_logging(const std::string& level, const std::string& format);
-
 /// A text for a log line: one line, and without what ends a string in either form of the log.
 std::string log_text(std::string_view text);
 
@@ -28,7 +25,7 @@ class LogObserver final : public MiningObserver {
 
   private:
     std::mutex mutex_{};
-    std::string last_trouble_{};       ///< a node that stays away is one line, then debug lines
+    std::string last_trouble_{};  ///< a node that stays away is one line, then debug lines
     std::uint64_t troubles_same_ = 0;
 };
 

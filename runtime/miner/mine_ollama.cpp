@@ -23,8 +23,7 @@ void print(const std::string& line) {
 
 }  // namespace
 
-Status ensure_offered(NodeSession& session, const std::string& model,
-                      const SubmitLimits& limits) {
+Status ensure_offered(NodeSession& session, const std::string& model, const SubmitLimits& limits) {
     const auto existing = session.registration(limits.stop);
     if (!existing.ok()) return existing.error();
     const auto offer = offer_with_model(existing.value(), model);
@@ -59,15 +58,14 @@ int run_mine_ollama(const MineOllamaOptions& options, crypto::SecretKey key,
     StageLog observer(system_clock(), model.value(), &print);
     NodeSession session(options.node, std::move(key), {});
     // A person who names a wrong address wants to hear of it; a service waits for its node.
-    const Status opened = options.continuous
-                              ? wait_for_node(session, observer, signals.drain(), system_pause(),
-                                              system_random())
-                              : session.open(signals.drain());
+    const Status opened = options.continuous ? wait_for_node(session, observer, signals.drain(),
+                                                             system_pause(), system_random())
+                                             : session.open(signals.drain());
     if (!opened.ok()) return signals.drain().stop_requested() ? 0 : fail(opened.error());
-    const Status offered = ensure_offered(
-        session, options.model,
-        {.deadline_unix_ms = system_clock().now_unix_ms() + registration_ms,
-         .stop = signals.drain()});
+    const Status offered =
+        ensure_offered(session, options.model,
+                       {.deadline_unix_ms = system_clock().now_unix_ms() + registration_ms,
+                        .stop = signals.drain()});
     if (!offered.ok()) return signals.drain().stop_requested() ? 0 : fail(offered.error());
 
     MiningLoop loop({.session = &session, .executor = &executor, .observer = &observer},

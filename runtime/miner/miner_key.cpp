@@ -66,10 +66,10 @@ Result<crypto::SecretKey> read_key(int descriptor) {
         const ssize_t count = ::read(file.get(), space.data() + size, space.size() - size);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) {
-            return Error{ErrorCode::unavailable, "The miner's key was not handed over.",
-                         "Descriptor " + std::to_string(descriptor) + ": " +
-                             std::strerror(errno) + ".",
-                         "Start the miner with aitbc."};
+            return Error{
+                ErrorCode::unavailable, "The miner's key was not handed over.",
+                "Descriptor " + std::to_string(descriptor) + ": " + std::strerror(errno) + ".",
+                "Start the miner with aitbc."};
         }
         if (count == 0) break;
         size += static_cast<std::size_t>(count);
@@ -82,7 +82,7 @@ Result<crypto::SecretKey> read_key(int descriptor) {
 Result<crypto::SecretKey> load_or_make_key(const std::string& path, Random& random) {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor >= 0) {
-        struct stat facts {};
+        struct stat facts{};
         if (::fstat(descriptor, &facts) != 0 || (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
             ::close(descriptor);
             return Error{ErrorCode::forbidden, "Others may read " + path + ".",

@@ -28,11 +28,11 @@ int fail(const Error& error) {
 }
 
 Result<std::unique_ptr<EngineHost>> open_engine(const config::NodeConfig& config) {
-    auto host = EngineHost::create({.model = config.miner.model,
-                                    .models_dir = config.miner.models_dir,
-                                    .aliases = {config.models.aliases.begin(),
-                                                config.models.aliases.end()},
-                                    .threads = config.miner.threads});
+    auto host =
+        EngineHost::create({.model = config.miner.model,
+                            .models_dir = config.miner.models_dir,
+                            .aliases = {config.models.aliases.begin(), config.models.aliases.end()},
+                            .threads = config.miner.threads});
     if (!host.ok()) return host;
     // Now, not with the first job: a model that cannot run here must not be offered.
     const auto model = host.value()->acquire("", Backend::automatic);
@@ -104,9 +104,9 @@ int run_miner(const MinerProcessOptions& options, crypto::SecretKey key,
     const config::MinerSection& config = options.config.miner;
     auto host = open_engine(options.config);
     if (!host.ok()) return fail(host.error());
-    auto server = InferenceServer::open(
-        *host.value(), system_clock(), system_random(),
-        {.port = config.inference_port, .queue = queue_options(config)});
+    auto server =
+        InferenceServer::open(*host.value(), system_clock(), system_random(),
+                              {.port = config.inference_port, .queue = queue_options(config)});
     if (!server.ok()) return fail(server.error());
     spdlog::info("inference_port_opened url={}", server.value()->url());
 

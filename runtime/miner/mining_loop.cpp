@@ -69,8 +69,8 @@ Result<MiningLoop::Turn> MiningLoop::take_turn(const std::stop_token& drain) {
     std::uint32_t room = wait_for_room(drain);
     if (room == 0) return Turn::leave;
     if (options_.jobs_max) {
-        room = static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(room, *options_.jobs_max - taken_));
+        room =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(room, *options_.jobs_max - taken_));
     }
     if (is_drained_by_node_) {
         parts_.observer->waiting("the network drains this miner");
@@ -156,11 +156,10 @@ void MiningLoop::work(Held& held) {
     } else if (!execution.ok()) {
         give_back(held, execution.error());
     } else if (execution.value().result.size() > limits::blob_bytes_max) {
-        give_back(held,
-                  Error{ErrorCode::too_large, "The result is larger than a result may be.",
-                        std::to_string(execution.value().result.size()) + " bytes; at most " +
-                            std::to_string(limits::blob_bytes_max) + ".",
-                        "Ask for fewer tokens."});
+        give_back(held, Error{ErrorCode::too_large, "The result is larger than a result may be.",
+                              std::to_string(execution.value().result.size()) + " bytes; at most " +
+                                  std::to_string(limits::blob_bytes_max) + ".",
+                              "Ask for fewer tokens."});
     } else {
         deliver(held, execution.value(), started, ended);
     }
@@ -259,9 +258,8 @@ void MiningLoop::finish(const std::stop_token& cancel) {
 // Heartbeats
 
 void MiningLoop::keep_beating(const std::stop_token& stop) {
-    Backoff backoff(*parts_.random,
-                    {.first_ms = std::min<std::int64_t>(500, options_.heartbeat_ms),
-                     .max_ms = options_.heartbeat_ms});
+    Backoff backoff(*parts_.random, {.first_ms = std::min<std::int64_t>(500, options_.heartbeat_ms),
+                                     .max_ms = options_.heartbeat_ms});
     while (!stop.stop_requested()) {
         std::int64_t pause_ms = options_.heartbeat_ms;
         const Status beaten = beat(stop);

@@ -38,8 +38,7 @@ class MiningObserver {
     virtual void dropped(const miner::PolledJobView& job, const Error& why) = 0;
     virtual void waiting(std::string_view reason) = 0;
     /// Something around the jobs does not work; it is tried again after `retry_ms`.
-    virtual void troubled(std::string_view activity, const Error& error,
-                          std::int64_t retry_ms) = 0;
+    virtual void troubled(std::string_view activity, const Error& error, std::int64_t retry_ms) = 0;
 };
 
 class MiningLoop {
@@ -54,7 +53,7 @@ class MiningLoop {
     };
     struct Options {
         std::uint32_t concurrency = 1;
-        std::uint32_t wait_s = 15;               ///< of one poll
+        std::uint32_t wait_s = 15;                ///< of one poll
         std::optional<std::uint64_t> jobs_max{};  ///< leave after so many; none = go on
         std::int64_t heartbeat_ms = 10'000;
         std::int64_t drain_ms = 10'000;  ///< for what is held; then it is given back
@@ -107,7 +106,7 @@ class MiningLoop {
 
     const Parts parts_;
     const Options options_;
-    std::stop_source leaving_{};            ///< nothing is repeated any more
+    std::stop_source leaving_{};                ///< nothing is repeated any more
     std::atomic<bool> is_executor_ill_{false};  ///< the last job failed for a reason of ours
     std::atomic<bool> is_drained_by_node_{false};
     std::atomic<std::uint64_t> completed_{0};

@@ -115,8 +115,8 @@ Result<NodeSession::Facts> NodeSession::open_with(NodeConnection& connection,
     facts.genesis = genesis.value();
 
     const std::int64_t now = parts_.clock->now_unix_ms();
-    const std::string statement = facts.chain + "|" + genesis_text.value() + "|" + address_ + "|" +
-                                  std::to_string(now);
+    const std::string statement =
+        facts.chain + "|" + genesis_text.value() + "|" + address_ + "|" + std::to_string(now);
     const Json body{{"address", address_},
                     {"public_key", to_hex(key_.public_key().view())},
                     {"time_unix_ms", now},
@@ -186,9 +186,8 @@ Result<std::vector<miner::PolledJobView>> NodeSession::poll(std::uint32_t count_
 
 Result<miner::HeartbeatView> NodeSession::heartbeat(const HeartbeatReport& report,
                                                     std::stop_token stop) {
-    Json body{{"jobs", jobs_json(report.jobs)},
-              {"models", report.models},
-              {"metrics", report.metrics}};
+    Json body{
+        {"jobs", jobs_json(report.jobs)}, {"models", report.models}, {"metrics", report.metrics}};
     if (!report.inference_url.empty()) body["inference_url"] = report.inference_url;
     const auto answer = ask(beats_,
                             {.method = "POST",
@@ -201,8 +200,8 @@ Result<miner::HeartbeatView> NodeSession::heartbeat(const HeartbeatReport& repor
 }
 
 Result<std::optional<RegistrationState>> NodeSession::registration(std::stop_token stop) {
-    const auto answer = ask(
-        submits_, {.target = "/api/v1/miners/" + address_, .deadline_ms = ask_ms}, stop);
+    const auto answer =
+        ask(submits_, {.target = "/api/v1/miners/" + address_, .deadline_ms = ask_ms}, stop);
     if (!answer.ok()) {
         if (answer.error().code == ErrorCode::not_found) return std::optional<RegistrationState>{};
         return answer.error();
@@ -239,13 +238,13 @@ Status NodeSession::drain_miner(const std::string& reason, const SubmitLimits& l
 Result<coordinator::CompleteAnswer> NodeSession::complete(const coordinator::CompleteJob& job,
                                                           const std::string& result,
                                                           const SubmitLimits& limits) {
-    const auto answer = submit({.kind = "job.complete",
-                                .target = "/api/v1/jobs/" + job.job_id + "/complete",
-                                .body = encode(job),
-                                .blobs = {result},
-                                .idempotency_key =
-                                    submission_key("job.complete", job.job_id, job.attempt)},
-                               limits);
+    const auto answer =
+        submit({.kind = "job.complete",
+                .target = "/api/v1/jobs/" + job.job_id + "/complete",
+                .body = encode(job),
+                .blobs = {result},
+                .idempotency_key = submission_key("job.complete", job.job_id, job.attempt)},
+               limits);
     if (!answer.ok()) return answer.error();
     return read_known<coordinator::CompleteAnswer>(answer.value());
 }
@@ -315,8 +314,8 @@ Result<Json> NodeSession::submit_once(const Submission& submission, const Submit
 }
 
 Result<std::uint64_t> NodeSession::chain_height(const std::stop_token& stop) {
-    const auto chain = ask_locked(submits_.connection,
-                                  {.target = "/api/v1/chain", .deadline_ms = ask_ms}, stop);
+    const auto chain =
+        ask_locked(submits_.connection, {.target = "/api/v1/chain", .deadline_ms = ask_ms}, stop);
     if (!chain.ok()) return chain.error();
     return number_at(chain.value(), "height");
 }

@@ -114,7 +114,7 @@ class NodeSession final : public MinerSession {
     struct Submission {
         std::string kind{};
         std::string target{};
-        std::string body{};             ///< canonical bytes of the kind's struct
+        std::string body{};  ///< canonical bytes of the kind's struct
         std::vector<std::string> blobs{};
         std::string idempotency_key{};
     };
@@ -123,8 +123,7 @@ class NodeSession final : public MinerSession {
     Result<Facts> open_with(NodeConnection& connection, const std::stop_token& stop);
     void forget(const std::string& token);
     Result<Json> ask(Lane& lane, NodeCall call, const std::stop_token& stop);
-    Result<Json> ask_locked(NodeConnection& connection, NodeCall call,
-                            const std::stop_token& stop);
+    Result<Json> ask_locked(NodeConnection& connection, NodeCall call, const std::stop_token& stop);
     Result<Json> submit(const Submission& submission, const SubmitLimits& limits);
     Result<Json> submit_once(const Submission& submission, const SubmitLimits& limits);
     Result<std::uint64_t> chain_height(const std::stop_token& stop);

@@ -165,10 +165,10 @@ std::uint64_t count_in(const Json& object, std::string_view name) {
 /// What ran: a server of our kind says it apart, where the name was an alias.
 std::string model_that_ran(const Json& last, const std::string& asked) {
     const auto found = last.find("model_ran");
-    const bool is_name = found != last.end() && found->is_string() &&
-                         !found->get_ref<const std::string&>().empty() &&
-                         found->get_ref<const std::string&>().size() <=
-                             limits::model_name_bytes_max;
+    const bool is_name =
+        found != last.end() && found->is_string() &&
+        !found->get_ref<const std::string&>().empty() &&
+        found->get_ref<const std::string&>().size() <= limits::model_name_bytes_max;
     return is_name ? found->get<std::string>() : asked;
 }
 
@@ -184,8 +184,8 @@ Execution to_execution(const AnswerReader& reader, const std::string& model,
                 {"provider", "ollama"},
                 {"prompt_eval_count", execution.prompt_tokens},
                 {"eval_count", execution.completion_tokens}};
-    for (const char* name : {"total_duration", "load_duration", "prompt_eval_duration",
-                             "eval_duration"}) {
+    for (const char* name :
+         {"total_duration", "load_duration", "prompt_eval_duration", "eval_duration"}) {
         if (last.contains(name)) result[name] = count_in(last, name);
     }
     if (last.contains("done_reason") && last["done_reason"].is_string()) {
@@ -198,13 +198,12 @@ Execution to_execution(const AnswerReader& reader, const std::string& model,
 }  // namespace
 
 Result<std::vector<std::string>> OllamaExecutor::models(std::stop_token stop) const {
-    net::HttpClient client(options_.endpoint,
-                           {.connect_ms = options_.connect_ms,
-                            .response_bytes_max = tags_bytes_max,
-                            .unavailable_next = "Start Ollama: ollama serve"});
-    const auto answer = client.request(
-        {.target = "/api/tags", .deadline_ms = std::min(tags_ms, options_.total_ms)},
-        std::move(stop));
+    net::HttpClient client(options_.endpoint, {.connect_ms = options_.connect_ms,
+                                               .response_bytes_max = tags_bytes_max,
+                                               .unavailable_next = "Start Ollama: ollama serve"});
+    const auto answer =
+        client.request({.target = "/api/tags", .deadline_ms = std::min(tags_ms, options_.total_ms)},
+                       std::move(stop));
     if (!answer.ok()) {
         const ErrorCode code = answer.error().code;
         if (code == ErrorCode::malformed || code == ErrorCode::too_large) {

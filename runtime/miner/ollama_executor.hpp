@@ -33,8 +33,7 @@ class OllamaExecutor final : public Executor {
     [[nodiscard]] Result<std::vector<std::string>> models(std::stop_token stop) const;
     /// The server's name for a model; `llama3` is `llama3:latest`. Errors: not_found, which lists
     /// what is there; those of models().
-    [[nodiscard]] Result<std::string> resolve(const std::string& model,
-                                              std::stop_token stop) const;
+    [[nodiscard]] Result<std::string> resolve(const std::string& model, std::stop_token stop) const;
 
     Result<Execution> run(const miner::PolledJobView& job, const Progress& progress,
                           std::stop_token stop) override;

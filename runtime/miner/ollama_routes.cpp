@@ -140,8 +140,8 @@ void answer_ollama(const RouteCall& call, Form form) {
     }
     const auto generate = to_generate_request(request.value(), tokens_max_default, *call.random);
     const auto stream = input.value().find("stream");
-    const bool is_whole = stream != input.value().end() && stream->is_boolean() &&
-                          !stream->get<bool>();
+    const bool is_whole =
+        stream != input.value().end() && stream->is_boolean() && !stream->get<bool>();
     return is_whole ? answer_whole(answer, generate) : answer_stream(answer, generate);
 }
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <span>
 
-#include "runtime/miner/log.hpp"
+#include "runtime/base/logging.hpp"
 #include "runtime/miner/mine_ollama.hpp"
 #include "runtime/miner/miner_key.hpp"
 #include "runtime/miner/miner_process.hpp"
@@ -56,7 +56,7 @@ Status read_number(const std::string& flag, const std::string& value, Arguments&
     const bool is_jobs = flag == "--jobs";
     const bool is_wait = flag == "--wait";
     const auto read = number(flag, value,
-                             is_jobs ? jobs_most
+                             is_jobs   ? jobs_most
                              : is_wait ? limits::long_poll_ms_max / 1'000
                                        : 65'535);
     if (!read.ok()) return read.error();
@@ -121,7 +121,8 @@ int run_miner_role(const config::LoadedConfig& config, const std::vector<std::st
     if (!node.ok()) return fail(node.error());
     const auto signals = StopSignals::open();
     if (!signals.ok()) return fail(signals.error());
-    set_up_logging(config.values.node.log_level, config.values.node.log_format);
+    set_up_logging("miner", config.values.node.log_level,
+                   log_form_from_name(config.values.node.log_format));
     auto key = key_of(arguments.value(), config.values);
     if (!key.ok()) return fail(key.error());
     const int status = run_miner({.config = config.values, .node = node.value()},

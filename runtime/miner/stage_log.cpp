@@ -24,8 +24,7 @@ std::string printable(std::string text) {
 
 void StageLog::line(std::string_view stage, const std::string& facts) {
     const std::scoped_lock lock(mutex_);
-    write_(to_rfc3339(clock_->now_unix_ms()) + "  " + std::string(stage) + "  " +
-           printable(facts));
+    write_(to_rfc3339(clock_->now_unix_ms()) + "  " + std::string(stage) + "  " + printable(facts));
 }
 
 void StageLog::polling() {

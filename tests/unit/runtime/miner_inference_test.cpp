@@ -44,8 +44,8 @@ struct Bench {
     [[nodiscard]] net::HttpResponse ask(const std::string& method, const std::string& target,
                                         const std::string& body = "",
                                         std::vector<net::HttpHeader> headers = {}) const {
-        auto answer = client().request({.method = method, .target = target,
-                                        .headers = std::move(headers), .body = body});
+        auto answer = client().request(
+            {.method = method, .target = target, .headers = std::move(headers), .body = body});
         EXPECT_TRUE(answer.ok()) << render_error(answer.error());
         return answer.ok() ? answer.value() : net::HttpResponse{.status = 0};
     }
@@ -122,10 +122,14 @@ TEST(InferenceServer, refusals_have_the_form_and_status_of_their_protocol) {
     EXPECT_THAT(missing.body, HasSubstr("{\"error\":\"There is no model"));
     EXPECT_EQ(bench.ask("POST", "/api/generate", "{").status, 400);
     EXPECT_EQ(bench.ask("POST", "/api/generate", R"({"prompt":"x"})").status, 400);
-    EXPECT_EQ(bench.ask("POST", "/api/generate",
-                        R"({"model":"llama3","prompt":"x","format":"json"})").status, 422);
-    EXPECT_EQ(bench.ask("POST", "/api/generate",
-                        R"({"model":"llama3","prompt":"x","options":{"temperature":99}})").status,
+    EXPECT_EQ(
+        bench.ask("POST", "/api/generate", R"({"model":"llama3","prompt":"x","format":"json"})")
+            .status,
+        422);
+    EXPECT_EQ(bench
+                  .ask("POST", "/api/generate",
+                       R"({"model":"llama3","prompt":"x","options":{"temperature":99}})")
+                  .status,
               422);
     EXPECT_EQ(bench.ask("GET", "/api/generate").status, 405);
     EXPECT_EQ(bench.ask("GET", "/nowhere").status, 404);
@@ -140,8 +144,9 @@ TEST(InferenceServer, refusals_have_the_form_and_status_of_their_protocol) {
     EXPECT_EQ(error["request_id"], "abc");
     // Anybody could name a model of any size.
     const std::string other = gpu::to_uri({.layers = 3});
-    EXPECT_EQ(bench.ask("POST", "/aitbc/v1/complete",
-                        R"({"prompt":"x","model":")" + other + "\"}").status, 404);
+    EXPECT_EQ(bench.ask("POST", "/aitbc/v1/complete", R"({"prompt":"x","model":")" + other + "\"}")
+                  .status,
+              404);
 }
 
 // Breaks if the scores of tokens, by which engines are compared, are missing or of another token.
@@ -173,8 +178,8 @@ TEST(InferenceServer, complete_shows_each_token_with_its_scores) {
 // Breaks if conversations or token ids cannot be had through the node.
 TEST(InferenceServer, chat_and_tokenize_answer) {
     const Bench bench;
-    const Json chat = bench.post(
-        "/aitbc/v1/chat", R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":3})");
+    const Json chat = bench.post("/aitbc/v1/chat",
+                                 R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":3})");
     EXPECT_LE(chat["completion_tokens"], 3);
     const Json ids = bench.post("/aitbc/v1/tokenize", R"({"texts":["Hello AITBC",""]})");
     EXPECT_EQ(ids["model"], tiny);
@@ -182,9 +187,9 @@ TEST(InferenceServer, chat_and_tokenize_answer) {
     EXPECT_FALSE(ids["items"][0]["ids"].empty());
     EXPECT_TRUE(ids["items"][1]["ids"].empty());
     EXPECT_EQ(bench.ask("POST", "/aitbc/v1/tokenize", R"({"texts":"x"})").status, 422);
-    const Json ollama = bench.post(
-        "/api/chat", R"({"model":"llama3","messages":[{"role":"user","content":"Hi"}],)"
-                     R"("stream":false,"options":{"num_predict":3}})");
+    const Json ollama =
+        bench.post("/api/chat", R"({"model":"llama3","messages":[{"role":"user","content":"Hi"}],)"
+                                R"("stream":false,"options":{"num_predict":3}})");
     EXPECT_EQ(ollama["message"]["role"], "assistant");
 }
 
@@ -206,9 +211,10 @@ TEST(InferenceServer, a_client_that_hangs_up_frees_the_engine) {
     ASSERT_TRUE(head.ok()) << render_error(head.error());
     ASSERT_TRUE(has_seen);
     // The one thread is free again, or this would wait for minutes.
-    const auto next = bench.client().request(
-        {.method = "POST", .target = "/aitbc/v1/complete",
-         .body = R"({"prompt":"x","raw":true,"max_tokens":1})", .deadline_ms = 20'000});
+    const auto next = bench.client().request({.method = "POST",
+                                              .target = "/aitbc/v1/complete",
+                                              .body = R"({"prompt":"x","raw":true,"max_tokens":1})",
+                                              .deadline_ms = 20'000});
     ASSERT_TRUE(next.ok()) << render_error(next.error());
     EXPECT_EQ(next.value().status, 200);
 }
@@ -299,9 +305,8 @@ TEST(OllamaExecutor, our_own_port_serves_as_an_ollama_server) {
 // Breaks if jobs for an alias do not match the miner that serves it.
 TEST(MinerProcess, the_offer_names_the_model_and_its_aliases) {
     const auto host = open_host(tiny);
-    const auto offer = offer_of({.price_per_hour = Amount{500'000}, .concurrency = 2,
-                                 .region = "local"},
-                                *host, {});
+    const auto offer = offer_of(
+        {.price_per_hour = Amount{500'000}, .concurrency = 2, .region = "local"}, *host, {});
     ASSERT_EQ(offer.models.size(), 1U);
     EXPECT_EQ(offer.models[0].name, tiny);
     EXPECT_EQ(offer.models[0].aliases, std::vector<std::string>{"llama3"});

@@ -25,8 +25,11 @@ class FunctionExecutor final : public Executor {
 };
 
 Execution good_execution() {
-    return {.result = R"({"response":"hello"})", .model_ran = "tiny", .prompt_tokens = 3,
-            .completion_tokens = 5, .duration_ms = 40};
+    return {.result = R"({"response":"hello"})",
+            .model_ran = "tiny",
+            .prompt_tokens = 3,
+            .completion_tokens = 5,
+            .duration_ms = 40};
 }
 
 /// Runs until it is told to stop.
@@ -43,10 +46,12 @@ struct Bench {
 
     std::unique_ptr<MiningLoop> loop(MiningLoop::Options options) {
         options.heartbeat_ms = beat_ms_of_tests;
-        return std::make_unique<MiningLoop>(
-            MiningLoop::Parts{.session = &session, .executor = &executor, .observer = &log,
-                              .clock = &clock, .pause = &pause},
-            options);
+        return std::make_unique<MiningLoop>(MiningLoop::Parts{.session = &session,
+                                                              .executor = &executor,
+                                                              .observer = &log,
+                                                              .clock = &clock,
+                                                              .pause = &pause},
+                                            options);
     }
     std::vector<std::string> stages() {
         const std::scoped_lock lock(lines_mutex);

@@ -41,8 +41,8 @@ struct FakeOllama {
                                .total_ms = 5'000});
     }
     Result<Execution> run(const miner::PolledJobView& job, std::stop_token stop = {}) {
-        return executor().run(job, [this](std::uint64_t count) { progress = count; },
-                              std::move(stop));
+        return executor().run(
+            job, [this](std::uint64_t count) { progress = count; }, std::move(stop));
     }
 
     std::mutex mutex{};
@@ -158,10 +158,9 @@ TEST(OllamaExecutor, faults_of_the_server_are_not_faults_of_the_job) {
     expect_ours(erred, ErrorCode::unavailable);
     EXPECT_THAT(erred.error().why, HasSubstr("crashed"));
 
-    FakeOllama endless(
-        [](const auto& exchange) {
-            exchange->respond({.body = std::string(2 * limits::blob_bytes_max, 'x')});
-        });
+    FakeOllama endless([](const auto& exchange) {
+        exchange->respond({.body = std::string(2 * limits::blob_bytes_max, 'x')});
+    });
     expect_ours(endless.run(job_view("job-1")), ErrorCode::unavailable);
 }
 

@@ -45,10 +45,9 @@ TEST(JobPayload, what_cannot_be_meant_is_refused_with_the_field) {
     for (const char* payload :
          {R"({"prompt":1})", R"({"prompt":"x","messages":[{"role":"user","content":"y"}]})",
           R"({"messages":[{"content":"y"}]})", R"({"messages":{}})",
-          R"({"prompt":"x","top_k":1.5})",
-          R"({"prompt":"x","top_k":1e300})", R"({"prompt":"x","seed":"a"})",
-          R"({"prompt":"x","num_predict":0})", R"({"prompt":"x","stop":[1]})",
-          R"({"prompt":"x","raw":1})"}) {
+          R"({"prompt":"x","top_k":1.5})", R"({"prompt":"x","top_k":1e300})",
+          R"({"prompt":"x","seed":"a"})", R"({"prompt":"x","num_predict":0})",
+          R"({"prompt":"x","stop":[1]})", R"({"prompt":"x","raw":1})"}) {
         const auto request = read_job_payload(payload);
         ASSERT_FALSE(request.ok()) << payload;
         EXPECT_EQ(request.error().code, ErrorCode::invalid_argument) << payload;
@@ -66,8 +65,9 @@ TEST(ModelNames, latest_means_nothing_and_case_neither) {
 
 // Breaks if a machine with eight equal cards registers one, or figures are called claimed.
 TEST(DetectGpus, lines_of_the_driver_become_kinds_with_counts) {
-    const auto gpus = parse_gpu_lines("NVIDIA H100 80GB HBM3, 81559\nNVIDIA H100 80GB HBM3, 81559\n"
-                                      "NVIDIA GeForce RTX 4090, 24564\n");
+    const auto gpus = parse_gpu_lines(
+        "NVIDIA H100 80GB HBM3, 81559\nNVIDIA H100 80GB HBM3, 81559\n"
+        "NVIDIA GeForce RTX 4090, 24564\n");
     ASSERT_TRUE(gpus.ok());
     ASSERT_EQ(gpus.value().size(), 2U);
     EXPECT_EQ(gpus.value()[0].model, "NVIDIA H100 80GB HBM3");
@@ -117,7 +117,7 @@ TEST(MinerKey, a_key_is_made_once_and_kept_private) {
     const auto read = load_or_make_key(path, system_random());
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(made.value().public_key(), read.value().public_key());
-    struct stat facts {};
+    struct stat facts{};
     ASSERT_EQ(::stat(path.c_str(), &facts), 0);
     EXPECT_EQ(facts.st_mode & 0777U, 0600U);
 

@@ -29,10 +29,10 @@ class FakeNode {
     std::mutex mutex{};
     std::string token = "token-1";
     int sessions = 0;
-    std::uint64_t nonce = 4;         ///< of the last transaction
-    int nonce_races = 0;             ///< answers of nonce_mismatch still to give
-    int outages = 0;                 ///< submissions that are applied but never answered well
-    std::optional<Json> miner{};     ///< the record
+    std::uint64_t nonce = 4;      ///< of the last transaction
+    int nonce_races = 0;          ///< answers of nonce_mismatch still to give
+    int outages = 0;              ///< submissions that are applied but never answered well
+    std::optional<Json> miner{};  ///< the record
     std::vector<consensus::UnsignedTransaction> applied{};
     std::vector<std::string> keys_seen{};
     std::vector<Json> polls{};
@@ -52,9 +52,9 @@ class FakeNode {
         const std::scoped_lock lock(mutex);
         const net::HttpRequest& request = exchange.request();
         if (request.path == "/api/v1/chain") {
-            return answer(exchange, Json{{"chain", "ait-test"},
-                                         {"genesis", to_hex(genesis.view())},
-                                         {"height", 9}});
+            return answer(
+                exchange,
+                Json{{"chain", "ait-test"}, {"genesis", to_hex(genesis.view())}, {"height", 9}});
         }
         if (request.path == "/api/v1/miners/sessions") return open_session(exchange);
         const std::string* authorization = request.find_header("authorization");
@@ -82,9 +82,9 @@ class FakeNode {
         const auto key = fixed_from_hex<PublicKey>(body["public_key"].get<std::string>()).value();
         const auto signature =
             fixed_from_hex<Signature>(body["signature"].get<std::string>()).value();
-        const std::string statement =
-            "ait-test|" + to_hex(genesis.view()) + "|" + body["address"].get<std::string>() + "|" +
-            std::to_string(body["time_unix_ms"].get<std::int64_t>());
+        const std::string statement = "ait-test|" + to_hex(genesis.view()) + "|" +
+                                      body["address"].get<std::string>() + "|" +
+                                      std::to_string(body["time_unix_ms"].get<std::int64_t>());
         if (!crypto::verify(key, "session/1", statement, signature)) {
             return refuse(exchange, {ErrorCode::unauthenticated, "Bad signature.", "", ""});
         }
@@ -154,9 +154,8 @@ TEST(NodeSession, a_node_that_forgot_the_session_gets_a_new_one) {
         const std::scoped_lock lock(bench.node.mutex);
         bench.node.token = "token-2";
     }
-    const auto view = bench.session.heartbeat({.jobs = {{"job-1", 2}}, .models = {"tiny"},
-                                               .inference_url = "http://127.0.0.1:1"},
-                                              {});
+    const auto view = bench.session.heartbeat(
+        {.jobs = {{"job-1", 2}}, .models = {"tiny"}, .inference_url = "http://127.0.0.1:1"}, {});
 
     ASSERT_TRUE(view.ok()) << render_error(view.error());
     EXPECT_TRUE(view.value().drain);
@@ -241,16 +240,17 @@ TEST(NodeSession, repeating_ends_with_the_deadline_and_with_the_stop) {
 // Breaks if mine-ollama wipes the GPUs and the price that its owner registered.
 TEST(NodeSession, mining_a_model_adds_it_to_the_record_and_keeps_the_rest) {
     Bench bench;
-    bench.node.miner = Json{{"miner_id", "miner-1"},
-                            {"status", "active"},
-                            {"gpus", {{{"model", "RTX 4090"}, {"count", 1}, {"memory_mb", 24'564},
-                                       {"source", "claimed"}}}},
-                            {"models", {{{"name", "mistral"}, {"aliases", Json::array()}}}},
-                            {"types", {"inference"}},
-                            {"price_per_hour", "0.500000"},
-                            {"concurrency", 2},
-                            {"region", "eu"},
-                            {"earned", "1.000000"}};
+    bench.node.miner = Json{
+        {"miner_id", "miner-1"},
+        {"status", "active"},
+        {"gpus",
+         {{{"model", "RTX 4090"}, {"count", 1}, {"memory_mb", 24'564}, {"source", "claimed"}}}},
+        {"models", {{{"name", "mistral"}, {"aliases", Json::array()}}}},
+        {"types", {"inference"}},
+        {"price_per_hour", "0.500000"},
+        {"concurrency", 2},
+        {"region", "eu"},
+        {"earned", "1.000000"}};
     const Status offered = ensure_offered(bench.session, "llama3", bench.limits());
 
     ASSERT_TRUE(offered.ok()) << render_error(offered.error());
