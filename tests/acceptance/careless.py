@@ -6,12 +6,14 @@ modes; paying twice, with nothing, for others; results nobody leased; transactio
 """
 
 import json
+import re
+import signal
 import stat
 
 import harness
 import hostile
 from people import People, balances
-from story import micro
+from story import micro, until
 
 
 def careless_lines(story, home, people):
@@ -315,6 +317,47 @@ def results_nobody_wants(story, home, people):
     )
 
 
+def figure(home, name):
+    """One figure of /metrics."""
+    text = home.http("GET", "/metrics").body.decode()
+    return int(float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE).group(1)))
+
+
+def waiting_is_quiet(story, home):
+    story.chapter("Impatient people who wait")
+    job = home.query("client", "submit", "--prompt", "never", "-c", "region=nowhere")["job_id"]
+    before = figure(home, "aitbc_http_requests_total")
+    for words in (["wait", "job", job], ["client", "result", job, "--wait"]):
+        ran = home.run(*words, "--timeout", "1500ms")
+        story.check(
+            ran.code == 8 and ran.error_code == "deadline_exceeded" and job in ran.err,
+            f"`aitbc {' '.join(words)[:24]}...` gives up in time, and says how to go on (exit 8)",
+            str(ran) + ran.err,
+        )
+    asked = figure(home, "aitbc_http_requests_total") - before
+    story.check(asked < 50, f"waiting for 3 s asked the node {asked} times")
+    opened = until(lambda: figure(home, "aitbc_http_connections_open") < 10, 10, 0.2)
+    story.check(
+        opened, "and leaves no connections behind", figure(home, "aitbc_http_connections_open")
+    )
+    process = home.start("client", "watch", job, program="aitbc", log="watch.log")
+    until(lambda: job in process.log.read_text(), 5)
+    process.send_signal(signal.SIGINT)
+    until(lambda: process.poll() is not None, 5)
+    story.check(process.returncode == 130, "Ctrl-C ends watching with 130", process.returncode)
+    process = home.start("client", "result", job, "--wait", program="aitbc", log="wait.log")
+    until(lambda: "pending" in process.log.read_text(), 5)
+    process.send_signal(signal.SIGTERM)
+    until(lambda: process.poll() is not None, 5)
+    said = process.log.read_text()
+    story.check(
+        process.returncode == 143 and "goes on" in said and "--wait" in said,
+        "SIGTERM ends waiting with 143, and it says that the job goes on and how to resume",
+        (process.returncode, said),
+    )
+    home.query("client", "cancel", job)
+
+
 def nothing_is_lost(story, home):
     story.chapter("In the end")
     supply = home.query("chain", "supply")
@@ -344,6 +387,7 @@ def tell(story, home, arguments):
     hostile.transactions_sent_again(story, home, people)
     hostile.careless_requests(story, home, people)
     hostile.without_a_token(story, home, people)
+    waiting_is_quiet(story, home)
     hostile.the_inference_port(story, home)
     nothing_is_lost(story, home)
     home.down()
