@@ -317,6 +317,43 @@ def results_nobody_wants(story, home, people):
     )
 
 
+def jobs_that_come_to_nothing(story, home, people):
+    story.chapter("Paid jobs that come to nothing")
+    before = balances(home, people.rich.address)[0][:3]
+
+    def paid_job(prompt, **more):
+        job = people.rich.submit(prompt, **more).json()["job_id"]
+        story.quiet_check(people.rich.pay(job, 5_000_000).status == 200, f"{prompt} is paid for")
+        return job
+
+    def view(job):
+        return home.get(f"/api/v1/jobs/{job}")
+
+    expired = paid_job("expires", ttl=1, constraints={"region": "nowhere"})
+    hopeless = paid_job("fails for good")
+    held = people.miner.poll(1)[0]
+    answer = people.miner.fail(held, retryable=False)
+    story.check(
+        answer.status == 200 and answer.json()["refunded"] == "5.000000",
+        "a job that no miner can do fails at once, and all of its price goes back",
+        answer,
+    )
+    unlucky = paid_job("fails three times")
+    attempts = 0
+    while view(unlucky)["status"] != "failed" and attempts < 5:
+        attempts += 1
+        people.miner.fail(people.miner.poll(1)[0], retryable=True)
+    story.check(attempts == 3, "one that fails again and again is tried three times", attempts)
+    until(lambda: view(expired)["status"] == "expired", 10, 0.1)
+    ends = [
+        (view(job)["status"], view(job)["payment_state"]) for job in (expired, hopeless, unlucky)
+    ]
+    wanted = [("expired", "refunded"), ("failed", "refunded"), ("failed", "refunded")]
+    story.check(ends == wanted, "they end expired, failed and failed, and refunded", ends)
+    after = balances(home, people.rich.address)[0][:3]
+    story.check(after == before, "who paid for them has what it had", (before, after))
+
+
 def figure(home, name):
     """One figure of /metrics."""
     text = home.http("GET", "/metrics").body.decode()
@@ -358,6 +395,57 @@ def waiting_is_quiet(story, home):
     home.query("client", "cancel", job)
 
 
+def a_careless_operator(story, home):
+    story.chapter("A careless operator")
+    config = home.home / "config" / "node.toml"
+    pid = home.query("status")["pid"]
+    second = home.run("--config", config, program="aitbcd")
+    story.check(
+        second.code == 5 and str(pid) in second.err,
+        f"a second node on the same data is refused, and who holds them is named: process {pid}",
+        str(second) + second.err,
+    )
+    bad = home.work / "bad.toml"
+    bad.write_text('[gateway]\ntcp_prot = 7\ntcp_port = "x"\n')
+    for ran in (home.run("config", "validate", bad), home.run("--config", bad, program="aitbcd")):
+        said = ran.out + ran.err
+        story.check(
+            ran.code == 2
+            and "bad.toml:2" in said
+            and "bad.toml:3" in said
+            and "did you mean" in said,
+            f"{ran.words[0]} tells all errors of a configuration, with their lines",
+            said,
+        )
+    home.query("down")
+    key = home.data / "node.key"
+    key.chmod(0o644)
+    loose = home.run("up", "--no-miner")
+    key.chmod(0o600)
+    story.check(
+        loose.code == 4 and "chmod 600" in loose.err,
+        "a node's key that others may read is not used",
+        str(loose) + loose.err,
+    )
+    genesis = home.data / "genesis.json"
+    good = genesis.read_text()
+    genesis.write_text(good.replace('"1000000000"', '"2000000000"'))
+    other = home.run("up", "--no-miner")
+    genesis.write_text(good)
+    story.check(
+        other.code == 7 and "another genesis" in other.err,
+        "a genesis that mints more than before is refused",
+        str(other) + other.err[-600:],
+    )
+    home.up("--no-miner")
+    supply = home.query("chain", "supply")
+    story.check(
+        supply["balanced"] is True and micro(supply["minted"]) == harness.SUPPLY_MICRO,
+        "with the right one it goes on, and all balances are there",
+        supply,
+    )
+
+
 def nothing_is_lost(story, home):
     story.chapter("In the end")
     supply = home.query("chain", "supply")
@@ -387,9 +475,11 @@ def tell(story, home, arguments):
     hostile.transactions_sent_again(story, home, people)
     hostile.careless_requests(story, home, people)
     hostile.without_a_token(story, home, people)
+    jobs_that_come_to_nothing(story, home, people)
     waiting_is_quiet(story, home)
     hostile.the_inference_port(story, home)
     nothing_is_lost(story, home)
+    a_careless_operator(story, home)
     home.down()
 
 

@@ -100,6 +100,10 @@ class Account:
             f"/api/v1/jobs/{job['job_id']}/complete", "job.complete", body, key, (result,)
         )
 
+    def fail(self, job, retryable):
+        body = wire.fail(job, "unavailable", "The scripted engine is ill.", retryable)
+        return self.send(f"/api/v1/jobs/{job['job_id']}/fail", "job.fail", body)
+
     def beat(self, jobs):
         held = [{"job_id": job["job_id"], "attempt": job["attempt"]} for job in jobs]
         return self.home.http(

@@ -213,6 +213,10 @@ def complete(job, result, model, duration_ms, now_ms):
     ]
 
 
+def fail(job, code, message, retryable):
+    return [job["job_id"], job["attempt"], code, message, retryable]
+
+
 def _micro(amount):
     whole, _, part = amount.partition(".")
     return int(whole) * MICRO + int((part + "000000")[:6])
