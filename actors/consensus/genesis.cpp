@@ -23,6 +23,10 @@ Status check_validators(const Genesis& genesis) {
     std::set<PublicKey> keys;
     std::uint64_t weight = 0;
     for (const auto& validator : genesis.validators) {
+        if (validator.public_key.is_zero()) {
+            return refuse("Validator \"" + validator.name + "\" has no public key.",
+                          "Give its Ed25519 key, 64 hexadecimal digits.");
+        }
         if (validator.weight == 0 || validator.weight > 1'000'000'000) {
             return refuse("Validator \"" + validator.name + "\" has weight " +
                               std::to_string(validator.weight) + ".",
@@ -70,6 +74,14 @@ Result<Genesis> parse_genesis(std::string_view json_text) {
     auto genesis = from_json_value<Genesis>(json.value());
     if (!genesis.ok()) return genesis.error();
     if (genesis.value().chain.empty()) return refuse("It has no chain name.", "Set \"chain\".");
+    if (genesis.value().time.ms <= 0) {
+        return refuse("Its time is not after 1970.", "Set \"time\" to when the chain begins.");
+    }
+    for (const auto& allocation : genesis.value().allocations) {
+        if (allocation.address.is_zero()) {
+            return refuse("An allocation has no owner.", "Give its address.");
+        }
+    }
     const Status validators = check_validators(genesis.value());
     if (!validators.ok()) return validators.error();
     const Status parameters = check_parameters(genesis.value().parameters);

@@ -1,5 +1,7 @@
 #include "actors/consensus/receipt.hpp"
 
+#include <set>
+
 #include "actors/consensus/transaction.hpp"
 #include "runtime/base/codec/msgpack.hpp"
 #include "runtime/base/crypto/hash.hpp"
@@ -122,6 +124,7 @@ Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& 
     if (proofs.empty() || proofs.size() > proofs_max)
         return refuse("It has no proof, or too many.");
     Json sections = Json::array();
+    std::set<Hash> seen;
     crypto::Hasher id;
     id.update("receipt/1|");
     for (const auto& proof : proofs) {
@@ -133,6 +136,9 @@ Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& 
         if (job.empty()) return refuse("A proof is about no job.");
         if (!sections.empty() && sections[0]["body"]["job_id"] != Json(job))
             return refuse("The proofs are about several jobs.");
+        if (!seen.insert(proven.value().transaction.hash).second) {
+            return refuse("A transaction is proven twice.");
+        }
         id.update(proven.value().transaction.hash.view());
         sections.push_back(std::move(section).value());
     }

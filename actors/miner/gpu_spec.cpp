@@ -158,7 +158,10 @@ Result<GpuSpec> parse_gpu(std::string_view part, std::uint32_t memory_gb_default
         return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == ' ' || c == '-' ||
                c == '_' || c == '.' || c == '(' || c == ')' || c == '/' || c == '+';
     });
-    if (!named || !clean) return unreadable(part, "has no readable model name.");
+    // "-1x RTX" is a wrong count, not a card of that name.
+    const bool begins =
+        is_digit(gpu.model[0]) || (lower(gpu.model[0]) >= 'a' && lower(gpu.model[0]) <= 'z');
+    if (!named || !clean || !begins) return unreadable(part, "has no readable model name.");
     gpu.memory_mb =
         memory_mb.value_or(known_memory_mb(gpu.model).value_or(memory_gb_default * mb_per_gb));
     if (memory_mb == 0U || gpu.memory_mb > gpu_memory_mb_max) {

@@ -151,7 +151,7 @@ Status check_messages(std::span<const ChatMessage> messages) {
                      "The list of messages is empty.", "Send at least one message."};
     }
     if (messages.size() > chat_messages_max) {
-        return Error{ErrorCode::limit_reached, "The conversation is too long.",
+        return Error{ErrorCode::too_large, "The conversation is too long.",
                      "It has " + std::to_string(messages.size()) + " messages; at most " +
                          std::to_string(chat_messages_max) + " are accepted.",
                      "Leave out the oldest messages."};

@@ -45,7 +45,7 @@ Status check_request(const GenerateRequest& request) {
                        "Ask for at most " + std::to_string(top_logprobs_max) + ".");
     }
     if (request.stop.size() > stop_strings_max) {
-        return Error{ErrorCode::limit_reached, "The request was not started.",
+        return Error{ErrorCode::too_large, "The request was not started.",
                      "It has " + std::to_string(request.stop.size()) + " stop strings.",
                      "Give at most " + std::to_string(stop_strings_max) + "."};
     }
@@ -91,7 +91,7 @@ Result<std::vector<std::uint32_t>> prompt_tokens(const Tokenizer& tokenizer,
         return invalid("No token of the vocabulary spells the prompt.", "Send other text.");
     }
     if (tokens.size() >= context_tokens) {
-        return Error{ErrorCode::limit_reached, "The request was not started.",
+        return Error{ErrorCode::too_large, "The request was not started.",
                      "The prompt has " + std::to_string(tokens.size()) +
                          " tokens; the context holds " + std::to_string(context_tokens) +
                          ", the answer included.",

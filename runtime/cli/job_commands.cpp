@@ -235,12 +235,17 @@ Result<Answer> status(Session& session, const Request& request) {
     Status shown;
     if (!session.options.wait) {
         const Operation* list = registry::find_operation("job.list");
-        wait.on_change = [&](const Json& job) {
+        wait.on_change = [&session, &shown, list, is_first = true](const Json& job) mutable {
             RenderStyle style = session.style_for(list);
-            style.header = style.header && shown.ok();
-            Json one{{"items", Json::array({job})}};
-            auto text = session.is_machine_output() ? Result<std::string>(dump_json(job) + "\n")
-                                                    : render(one, style);
+            const bool is_rows = style.format == OutputFormat::table ||
+                                 style.format == OutputFormat::wide ||
+                                 style.format == OutputFormat::csv;
+            if (!is_rows) {
+                if (auto told = session.emit(job, list); !told.ok()) shown = told.error();
+                return;
+            }
+            style.header = style.header && std::exchange(is_first, false);
+            auto text = render(Json{{"items", Json::array({job})}}, style);
             if (text.ok())
                 session.console.out(text.value());
             else

@@ -161,7 +161,7 @@ Result<Answer> config_validate(Session& session, const Request& request) {
 Result<Answer> config_show(Session& session, const Request& request) {
     auto loaded = config::load_config(sources_of(session, request));
     if (!loaded.ok()) return loaded.error();
-    return Answer{.value = config::show_config(loaded.value(), flag_in(request.local, "origin"))};
+    return Answer{.value = config::show_config(loaded.value())};
 }
 
 Result<Answer> config_explain(Session& session, const Request& request) {

@@ -67,7 +67,13 @@ std::string name_of_thing(const Json& item, const std::vector<std::string>& colu
                            key == "address";
         if (names && value.is_string()) return printable(value.get<std::string>());
     }
-    return columns.empty() ? dump_json(item) : text(columns.front());
+    for (const auto& column : columns) {
+        if (std::string found = text(column); !found.empty()) return found;
+    }
+    for (const auto& [key, value] : item.items()) {
+        if (value.is_string()) return printable(value.get<std::string>());
+    }
+    return dump_json(item);
 }
 
 std::string render_names(const Json& value, const RenderStyle& style) {

@@ -83,8 +83,8 @@ std::string example_file();
 Result<Json> init_config(const std::string& file, bool force);
 /// {"ok":bool,"files":[...],"issues":[{source,line,column,message,suggestion,text}]}
 Json validate_config(const Sources& sources);
-/// {"items":[{key,value,origin?}],"next_cursor":null}
-Json show_config(const LoadedConfig& config, bool with_origin);
+/// {"items":[{key,value,origin}],"next_cursor":null}
+Json show_config(const LoadedConfig& config);
 /// {key,meaning,type,takes,default,value,origin,environment,reload}. Error: not_found with the
 /// nearest key.
 Result<Json> explain_key(const LoadedConfig& config, std::string_view key);

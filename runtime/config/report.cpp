@@ -168,12 +168,12 @@ Json validate_config(const Sources& sources) {
                 {"issues", std::move(issues)}};
 }
 
-Json show_config(const LoadedConfig& config, bool with_origin) {
+Json show_config(const LoadedConfig& config) {
     Json items = Json::array();
     for (const auto& setting : config.settings) {
-        Json item{{"key", setting.row->name}, {"value", to_json(setting.value)}};
-        if (with_origin) item["origin"] = setting.origin;
-        items.push_back(std::move(item));
+        items.push_back(Json{{"key", setting.row->name},
+                             {"value", to_json(setting.value)},
+                             {"origin", setting.origin}});
     }
     return Json{{"items", std::move(items)}, {"next_cursor", nullptr}};
 }

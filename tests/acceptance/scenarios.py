@@ -354,9 +354,6 @@ if __name__ == "__main__":
         __doc__,
         limit_s=580,
         add_arguments=lambda parser: parser.add_argument(
-            "--changes",
-            type=int,
-            default=1000 if os.environ.get("AITBC_TEST_LONG") == "1" else 200,
-            help="changed copies of the receipt",
+            "--changes", type=int, default=1000, help="changed copies of the receipt"
         ),
     )

@@ -1,6 +1,6 @@
 #include "runtime/base/codec/json.hpp"
 
-#include <cstdio>
+#include <algorithm>
 #include <ctime>
 
 namespace ait {
@@ -63,36 +63,44 @@ std::string dump_json_pretty(const Json& json) {
 }
 
 Result<std::int64_t> parse_rfc3339(std::string_view text) {
-    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
-    const std::string copy(text.substr(0, 40));
-    const int read = std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day,
-                                 &hour, &minute, &second, &used);
-    std::string_view rest = std::string_view(copy).substr(static_cast<std::size_t>(used));
-    std::int64_t ms = 0;
-    bool good = read == 6 && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour <= 23 &&
-                minute <= 59 && second <= 59;
-    if (good && !rest.empty() && rest.front() == '.') {
-        std::size_t digits = 1;
-        std::int64_t unit = 100;
-        while (digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9') {
-            ms += unit * (rest[digits] - '0');
-            unit /= 10;
-            ++digits;
-        }
-        rest = rest.substr(digits);
+    const Error refused{ErrorCode::invalid_argument,
+                        "\"" + std::string(text.substr(0, 40)) + "\" is not a time.", "",
+                        "Write it in UTC like 2026-11-21T08:15:30Z."};
+    constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd";
+    if (text.size() < form.size() + 1 || text.size() > 40 || text.back() != 'Z') return refused;
+    for (std::size_t i = 0; i < form.size(); ++i) {
+        const bool is_digit = text[i] >= '0' && text[i] <= '9';
+        if (form[i] == 'd' ? !is_digit : text[i] != form[i]) return refused;
     }
-    if (!good || rest != "Z") {
-        return Error{ErrorCode::invalid_argument, "\"" + copy + "\" is not a time.", "",
-                     "Write it in UTC like 2026-11-21T08:15:30Z."};
+    const auto number = [text](std::size_t at, std::size_t count) {
+        int value = 0;
+        for (std::size_t i = at; i < at + count; ++i) value = value * 10 + (text[i] - '0');
+        return value;
+    };
+    std::int64_t ms = 0;
+    const std::string_view rest = text.substr(form.size(), text.size() - form.size() - 1);
+    if (!rest.empty() && (rest.front() != '.' || rest.size() == 1)) return refused;
+    std::int64_t unit = 100;
+    for (const char c : rest.substr(std::min<std::size_t>(rest.size(), 1))) {
+        if (c < '0' || c > '9') return refused;
+        ms += unit * (c - '0');
+        unit /= 10;
     }
     std::tm parts{};
-    parts.tm_year = year - 1900;
-    parts.tm_mon = month - 1;
-    parts.tm_mday = day;
-    parts.tm_hour = hour;
-    parts.tm_min = minute;
-    parts.tm_sec = second;
-    return static_cast<std::int64_t>(timegm(&parts)) * 1000 + ms;
+    parts.tm_year = number(0, 4) - 1900;
+    parts.tm_mon = number(5, 2) - 1;
+    parts.tm_mday = number(8, 2);
+    parts.tm_hour = number(11, 2);
+    parts.tm_min = number(14, 2);
+    parts.tm_sec = number(17, 2);
+    const std::tm written = parts;
+    const std::int64_t seconds = timegm(&parts);  // normalises a day or hour that does not exist
+    if (parts.tm_mon != written.tm_mon || parts.tm_mday != written.tm_mday ||
+        parts.tm_hour != written.tm_hour || parts.tm_min != written.tm_min ||
+        parts.tm_sec != written.tm_sec) {
+        return refused;
+    }
+    return seconds * 1000 + ms;
 }
 
 Json error_to_json(const Error& error, std::string_view request_id) {

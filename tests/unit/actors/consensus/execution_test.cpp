@@ -247,6 +247,12 @@ TEST(Genesis, unusable_documents_are_refused_with_the_reason) {
     Genesis twice = chain.genesis;
     twice.validators.push_back(twice.validators[0]);
     EXPECT_FALSE(parse_genesis(genesis_to_text(twice)).ok());
+    Genesis timeless = chain.genesis;
+    timeless.time.ms = 0;
+    EXPECT_FALSE(parse_genesis(genesis_to_text(timeless)).ok());
+    Genesis keyless = chain.genesis;
+    keyless.validators[0].public_key = PublicKey{};
+    EXPECT_FALSE(parse_genesis(genesis_to_text(keyless)).ok());
     Genesis fee = chain.genesis;
     fee.parameters.job_fee_ppm = 2'000'000;
     const auto refused = parse_genesis(genesis_to_text(fee));

@@ -101,6 +101,12 @@ TEST(Receipt, proofs_of_two_jobs_make_no_receipt) {
     EXPECT_FALSE(receipt_text(receipt.proofs, receipt.chain.genesis, &toy_form).ok());
 }
 
+TEST(Receipt, the_same_proof_twice_makes_no_receipt) {
+    Receipt receipt;
+    receipt.proofs.push_back(receipt.proofs.front());
+    EXPECT_FALSE(receipt_text(receipt.proofs, receipt.chain.genesis, &toy_form).ok());
+}
+
 TEST(Receipt, a_position_outside_the_block_is_no_proof) {
     const Receipt receipt;
     EXPECT_FALSE(prove_operation(StoredBlock{}, {1, 0, 0}).ok());

@@ -54,8 +54,8 @@ TEST(GpuSpec, reads_lists_and_fills_unknown_memory_only) {
 // Breaks if nonsense were registered as hardware, or an error did not say what is readable.
 TEST(GpuSpec, refuses_what_cannot_be_read_and_shows_what_can) {
     for (const char* text :
-         {"", " ", ",", "RTX 4090,", "0x RTX 4090", "2000x RTX 4090", "1x", "4090", "80GB",
-          "RTX 4090 0GB", "RTX 4090 99999999GB", "RTX\x1b[2J", "99999999999x A100"}) {
+         {"", " ", ",", "RTX 4090,", "0x RTX 4090", "-1x RTX", "2000x RTX 4090", "1x", "4090",
+          "80GB", "RTX 4090 0GB", "RTX 4090 99999999GB", "RTX\x1b[2J", "99999999999x A100"}) {
         const auto gpus = parse_gpus(text);
         ASSERT_FALSE(gpus.ok()) << text;
         EXPECT_EQ(gpus.error().code, ErrorCode::invalid_argument);

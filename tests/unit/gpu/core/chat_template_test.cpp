@@ -116,7 +116,7 @@ TEST(ChatTemplate, an_empty_or_endless_conversation_and_an_unknown_role_are_refu
     EXPECT_EQ(code({}), ErrorCode::invalid_argument);
     EXPECT_EQ(code({{"User", "x"}}), ErrorCode::invalid_argument);
     EXPECT_EQ(code({{"user\n", "x"}}), ErrorCode::invalid_argument);
-    EXPECT_EQ(code(std::vector<ChatMessage>(1'025, {"user", "x"})), ErrorCode::limit_reached);
+    EXPECT_EQ(code(std::vector<ChatMessage>(1'025, {"user", "x"})), ErrorCode::too_large);
 }
 
 // Breaks if the real model's prompt differs from the one it was measured with.

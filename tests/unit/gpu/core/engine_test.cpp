@@ -186,7 +186,7 @@ TEST(Engine, ends_with_length_when_the_context_is_full_and_refuses_prompts_that_
     if (outcome.finish == FinishReason::length) {
         EXPECT_EQ(outcome.prompt_tokens + outcome.completion_tokens, 32U);
     }
-    EXPECT_EQ(refusal(*engine, raw_request(std::string(400, 'x'))), ErrorCode::limit_reached);
+    EXPECT_EQ(refusal(*engine, raw_request(std::string(400, 'x'))), ErrorCode::too_large);
     EXPECT_EQ(run(*engine, raw_request("abcdefgh", 2)).completion_tokens, 2U);
 }
 
@@ -229,8 +229,7 @@ TEST(Engine, refuses_requests_that_break_a_rule) {
     EXPECT_EQ(refusal(*engine, with([](R& r) { r.tokens_max = 0; })), ErrorCode::invalid_argument);
     EXPECT_EQ(refusal(*engine, with([](R& r) { r.stop = {""}; })), ErrorCode::invalid_argument);
     EXPECT_EQ(refusal(*engine, with([](R& r) { r.stop = {"\xff"}; })), ErrorCode::invalid_argument);
-    EXPECT_EQ(refusal(*engine, with([](R& r) { r.stop.assign(17, "x"); })),
-              ErrorCode::limit_reached);
+    EXPECT_EQ(refusal(*engine, with([](R& r) { r.stop.assign(17, "x"); })), ErrorCode::too_large);
     EXPECT_EQ(refusal(*engine, with([](R& r) { r.top_logprobs = 65; })),
               ErrorCode::invalid_argument);
     EXPECT_EQ(refusal(*engine, with([](R& r) { r.sampling.top_p = 2.0F; })),
