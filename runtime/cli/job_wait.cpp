@@ -30,8 +30,19 @@ Error missed(const JobWait& wait, const Json& job) {
             "It has ended: " + field_of(job, "status") + ".", "aitbc explain job " + wait.job_id};
 }
 
-/// Returns at the next event of the job, or after a while without one.
-void wait_for_event(Session& session, NodeClient& stream, const JobWait& wait,
+/// Whether a view of the job says what the last one did not. Its height changes with every block.
+bool is_news(const net::SseEvent& event, const Json& last) {
+    auto view = parse_json(event.data);
+    if (!view.ok() || !view.value().is_object()) return false;  // a comment or a keep-alive
+    for (const char* field : {"status", "payment_state", "attempts", "queue_position"}) {
+        if (view.value().value(field, Json()) != last.value(field, Json())) return true;
+    }
+    return false;
+}
+
+/// Keeps one stream open until it tells something new, or for a while. The node begins each stream
+/// with the job as it is: what is known already must not end it, or waiting would be a busy loop.
+void wait_for_event(Session& session, NodeClient& stream, const JobWait& wait, const Json& last,
                     std::string& last_event_id, std::uint32_t ms) {
     CallOptions call;
     call.timeout_ms = ms;
@@ -40,7 +51,7 @@ void wait_for_event(Session& session, NodeClient& stream, const JobWait& wait,
     const auto ended =
         stream.events(target, last_event_id, ms, call, [&](const net::SseEvent& event) {
             last_event_id = event.id;
-            return false;
+            return !is_news(event, last);
         });
     // A stream that ends at once (refused, or none left to tell) must not turn into a busy loop.
     const std::int64_t took_ms = (session.console.clock->monotonic_us() - began_us) / 1'000;
@@ -79,7 +90,7 @@ Result<Json> wait_for_job(Session& session, const JobWait& wait) {
             return goes_on(wait, ErrorCode::deadline_exceeded, "The job has not ended in time.",
                            last);
         const auto ms = static_cast<std::uint32_t>(std::min<std::int64_t>(left_ms, wait.look_ms));
-        wait_for_event(session, stream.value(), wait, last_event_id, ms);
+        wait_for_event(session, stream.value(), wait, last, last_event_id, ms);
         if (session.console.stop.stop_requested())
             return goes_on(wait, ErrorCode::cancelled, "Stopped waiting.", last);
     }

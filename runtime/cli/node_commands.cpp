@@ -167,13 +167,34 @@ Result<Answer> follow(Session& session, const Request& request) {
     }
 }
 
+/// The newest events that fit the filter, oldest of them first, among the last blocks.
+Result<Json> latest_events(Session& session, Json input, std::int64_t count) {
+    constexpr std::int64_t blocks_back = 1'000;
+    constexpr int pages_max = 20;
+    auto chain = call_node(session, "chain.info", Json::object());
+    if (!chain.ok()) return chain.error();
+    const std::int64_t height = integer_in(chain.value(), "height", 0);
+    if (height > blocks_back) input["after"] = std::to_string(height - blocks_back) + ":0";
+    input["limit"] = limits::list_rows_max;
+    Json items = Json::array();
+    for (int page = 0; page < pages_max; ++page) {
+        auto rows = call_node(session, "events.list", input);
+        if (!rows.ok()) return rows.error();
+        for (auto& row : rows.value()["items"]) items.push_back(std::move(row));
+        const Json& cursor = rows.value()["next_cursor"];
+        if (!cursor.is_string()) break;
+        input["cursor"] = cursor;
+    }
+    const auto extra = static_cast<std::int64_t>(items.size()) - std::max<std::int64_t>(count, 1);
+    if (extra > 0) items.erase(items.begin(), items.begin() + extra);
+    return items;
+}
+
 Result<Answer> events(Session& session, const Request& request) {
     if (flag_in(request.local, "follow") || session.options.watch) return follow(session, request);
-    Json input = request.input;
-    input["limit"] = integer_in(request.local, "limit", 50);
-    auto value = call_node(session, "events.list", input);
-    if (!value.ok()) return value.error();
-    return Answer{.value = std::move(value).value(),
+    auto latest = latest_events(session, request.input, integer_in(request.local, "limit", 50));
+    if (!latest.ok()) return latest.error();
+    return Answer{.value = Json{{"items", std::move(latest).value()}, {"next_cursor", nullptr}},
                   .shape = registry::find_operation("events.list")};
 }
 

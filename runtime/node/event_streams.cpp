@@ -24,6 +24,8 @@ std::string event_frame(const consensus::StoredEvent& stored) {
     for (const auto& attribute : stored.event.attributes)
         attributes[attribute.key] = attribute.value;
     const Json body{{"id", id},
+                    {"height", stored.height},
+                    {"index", stored.index},
                     {"time", to_rfc3339(stored.time_unix_ms)},
                     {"kind", stored.event.kind},
                     {"subject", stored.event.subject},
@@ -36,6 +38,9 @@ class Streams {
     explicit Streams(NodeServices& services) : services_(services) {}
 
     void open(std::shared_ptr<EventStream> stream) {
+        if (streams_.size() >= event_streams_max) {
+            std::erase_if(streams_, [](const auto& open) { return open->exchange->is_closed(); });
+        }
         if (streams_.size() >= event_streams_max) {
             return stream->exchange->respond(net::plain_error_response(
                 503, "overloaded", "Too many event streams are open.", "Try again later.", true));

@@ -43,6 +43,8 @@ struct StatusView {
 
 struct EventStreamView {
     std::string id{};
+    std::uint64_t height = 0;
+    std::uint32_t index = 0;
     UnixMs time{};
     std::string kind{};
     std::string subject{};
@@ -51,7 +53,10 @@ struct EventStreamView {
         using T = EventStreamView;
         return std::tuple{
             field("id", &T::id, "Position height.index: Last-Event-ID resumes after it."),
-            field("time", &T::time, "Block time."), field("kind", &T::kind, "What happened."),
+            field("height", &T::height, "Block."),
+            field("index", &T::index, "Order in the block."),
+            field("time", &T::time, "Block time."),
+            field("kind", &T::kind, "What happened."),
             field("subject", &T::subject, "To what: an id or address."),
             field("attributes", &T::attributes, "With which values.")};
     }

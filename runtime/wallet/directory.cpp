@@ -57,7 +57,7 @@ Error system_error(const char* what, const std::filesystem::path& path) {
 }
 
 Error wrong_mode(const std::filesystem::path& path, const char* what, const char* mode) {
-    return Error{ErrorCode::forbidden, "The wallets are not used while others can reach them.",
+    return Error{ErrorCode::forbidden, "A secret is not used while others can reach it.",
                  path.string() + " is a " + what + " that other users may open.",
                  "Run: chmod " + std::string(mode) + " '" + path.string() + "'"};
 }
