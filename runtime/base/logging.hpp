@@ -1,7 +1,8 @@
 #pragma once
 
-// One way to log for every process: readable lines on a terminal, one JSON object a line elsewhere.
-// A line is an event in the past tense and its fields (STYLE part 14); never a prompt, key or token.
+// One way to log for every process: readable lines on a terminal, one JSON object a line
+// elsewhere. A line is an event in the past tense and its fields (STYLE part 14); never a prompt,
+// key or token.
 
 #include <string>
 #include <string_view>

@@ -29,15 +29,21 @@ struct EveryKind {
     std::string last{};
     static constexpr auto fields() {
         using K = EveryKind;
-        return std::tuple{
-            field("flag", &K::flag, ""),     field("signed_number", &K::signed_number, ""),
-            field("small_number", &K::small_number, ""), field("real", &K::real, ""),
-            field("text", &K::text, "", 16), field("amount", &K::amount, ""),
-            field("time", &K::time, ""),     field("address", &K::address, ""),
-            field("hash", &K::hash, ""),     field("blob", &K::blob, "", 16),
-            field("json", &K::json, "", 64), field("choice", &K::choice, ""),
-            field("maybe", &K::maybe, ""),   field("list", &K::list, "", 4),
-            optional_field("last", &K::last, "")};
+        return std::tuple{field("flag", &K::flag, ""),
+                          field("signed_number", &K::signed_number, ""),
+                          field("small_number", &K::small_number, ""),
+                          field("real", &K::real, ""),
+                          field("text", &K::text, "", 16),
+                          field("amount", &K::amount, ""),
+                          field("time", &K::time, ""),
+                          field("address", &K::address, ""),
+                          field("hash", &K::hash, ""),
+                          field("blob", &K::blob, "", 16),
+                          field("json", &K::json, "", 64),
+                          field("choice", &K::choice, ""),
+                          field("maybe", &K::maybe, ""),
+                          field("list", &K::list, "", 4),
+                          optional_field("last", &K::last, "")};
     }
 };
 

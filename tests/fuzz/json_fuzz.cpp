@@ -112,19 +112,32 @@ void check_values(const Operation& operation, std::string_view text) {
 /// A value that the parameter takes.
 Json example_of(const Parameter& parameter) {
     switch (parameter.kind) {
-        case ValueKind::boolean: return true;
-        case ValueKind::integer: return 1;
-        case ValueKind::number: return 0.5;
-        case ValueKind::text: return "text";
-        case ValueKind::amount: return "0.5";
-        case ValueKind::time: return "2026-11-21T08:15:30.123Z";
-        case ValueKind::address: return "ait1gqcrtq0xq3q53lzkkx9jwg05t8v3z43j0lnagf";
-        case ValueKind::hex: return std::string(64, 'a');
-        case ValueKind::base64: return "Ynl0ZXM=";
-        case ValueKind::choice: return std::string(parameter.choices.substr(0, parameter.choices.find('|')));
-        case ValueKind::list: return Json::array();
-        case ValueKind::object: return Json::object();
-        case ValueKind::json: break;
+        case ValueKind::boolean:
+            return true;
+        case ValueKind::integer:
+            return 1;
+        case ValueKind::number:
+            return 0.5;
+        case ValueKind::text:
+            return "text";
+        case ValueKind::amount:
+            return "0.5";
+        case ValueKind::time:
+            return "2026-11-21T08:15:30.123Z";
+        case ValueKind::address:
+            return "ait1gqcrtq0xq3q53lzkkx9jwg05t8v3z43j0lnagf";
+        case ValueKind::hex:
+            return std::string(64, 'a');
+        case ValueKind::base64:
+            return "Ynl0ZXM=";
+        case ValueKind::choice:
+            return std::string(parameter.choices.substr(0, parameter.choices.find('|')));
+        case ValueKind::list:
+            return Json::array();
+        case ValueKind::object:
+            return Json::object();
+        case ValueKind::json:
+            break;
     }
     return nullptr;
 }
@@ -163,8 +176,7 @@ std::string next_input(std::string input, std::size_t size_max, std::mt19937& ra
     }
     const std::size_t size = std::min(input.size(), size_max);
     input.resize(size_max);
-    input.resize(
-        LLVMFuzzerMutate(reinterpret_cast<std::uint8_t*>(input.data()), size, size_max));
+    input.resize(LLVMFuzzerMutate(reinterpret_cast<std::uint8_t*>(input.data()), size, size_max));
     return input;
 }
 
@@ -174,8 +186,8 @@ std::string next_input(std::string input, std::size_t size_max, std::mt19937& ra
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
                                                std::size_t size_max, unsigned seed) {
     std::mt19937 random(seed);
-    const std::string input = ait::registry::next_input(
-        {reinterpret_cast<const char*>(data), size}, size_max, random);
+    const std::string input =
+        ait::registry::next_input({reinterpret_cast<const char*>(data), size}, size_max, random);
     const std::size_t length = std::min(input.size(), size_max);
     std::copy_n(input.begin(), length, reinterpret_cast<char*>(data));
     return length;

@@ -1,7 +1,7 @@
 // Feeds arbitrary bytes to the reader of wallet files and to that of the sealed secret. Beyond
 // "does not crash" it checks that what is accepted is within its bounds and survives being written
-// again. The mutator changes one value of a whole file as often as any bytes, because a file that is
-// no JSON ends at the first check.
+// again. The mutator changes one value of a whole file as often as any bytes, because a file that
+// is no JSON ends at the first check.
 
 #include <algorithm>
 #include <array>
@@ -43,19 +43,23 @@ std::string good_file() {
 }
 
 std::string with_value_changed(const std::string& input, std::mt19937& random) {
-    static const std::array places{"/version", "/name",     "/address",    "/public_key",
-                                   "/kdf",     "/created_at", "/kdf/name", "/kdf/memory_kib",
-                                   "/cipher",  "/kdf/passes", "/kdf/salt", "/cipher/name",
+    static const std::array places{"/version",    "/name",        "/address",  "/public_key",
+                                   "/kdf",        "/created_at",  "/kdf/name", "/kdf/memory_kib",
+                                   "/cipher",     "/kdf/passes",  "/kdf/salt", "/cipher/name",
                                    "/ciphertext", "/cipher/nonce"};
     const Json::json_pointer place(places[random() % places.size()]);
     Json file = Json::parse(input, nullptr, false);
     if (file.is_discarded() || !file.contains(place)) file = Json::parse(good_file());
     Json& value = file[place];
     const unsigned way = random() % 4;
-    if (way == 0) value = Json::array({nullptr});
-    else if (way == 1) value = random() >> (random() % 32U);
-    else if (value.is_string()) value = mutated(value.get<std::string>(), 400);
-    else value = Json::object({{"name", 1}});
+    if (way == 0)
+        value = Json::array({nullptr});
+    else if (way == 1)
+        value = random() >> (random() % 32U);
+    else if (value.is_string())
+        value = mutated(value.get<std::string>(), 400);
+    else
+        value = Json::object({{"name", 1}});
     return file.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -94,8 +98,8 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
                                                std::size_t size_max, unsigned seed) {
     std::mt19937 random(seed);
     std::string input(reinterpret_cast<const char*>(data), size);
-    input = random() % 2 == 0 ? with_value_changed(input, random)
-                              : mutated(std::move(input), size_max);
+    input =
+        random() % 2 == 0 ? with_value_changed(input, random) : mutated(std::move(input), size_max);
     const std::size_t length = std::min(input.size(), size_max);
     std::copy_n(input.begin(), length, reinterpret_cast<char*>(data));
     return length;

@@ -79,9 +79,12 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
     using namespace ait::consensus;
     std::mt19937 random(seed);
     std::string input(reinterpret_cast<const char*>(data), size);
-    if (size < 2) input = good().text;
-    else if (random() % 2 == 0) input = with_evidence_changed(input);
-    else input = mutated(std::move(input), size_max);
+    if (size < 2)
+        input = good().text;
+    else if (random() % 2 == 0)
+        input = with_evidence_changed(input);
+    else
+        input = mutated(std::move(input), size_max);
     const std::size_t length = std::min(input.size(), size_max);
     std::copy_n(input.begin(), length, reinterpret_cast<char*>(data));
     return length;

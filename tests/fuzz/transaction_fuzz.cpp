@@ -133,10 +133,18 @@ std::string with_field_changed(std::string_view content, std::mt19937& random, s
     auto read = decode<UnsignedTransaction>(content);
     UnsignedTransaction changed = read.ok() ? std::move(read).value() : transfer();
     switch (random() % 4) {
-        case 0: changed.body.bytes = mutated(std::move(changed.body.bytes), room); break;
-        case 1: changed.kind = random() % 2 == 0 ? "" : std::string(batch_kind); break;
-        case 2: changed.version = random() % 3; break;
-        default: changed.nonce = random() % 2; break;
+        case 0:
+            changed.body.bytes = mutated(std::move(changed.body.bytes), room);
+            break;
+        case 1:
+            changed.kind = random() % 2 == 0 ? "" : std::string(batch_kind);
+            break;
+        case 2:
+            changed.version = random() % 3;
+            break;
+        default:
+            changed.nonce = random() % 2;
+            break;
     }
     return encode(changed);
 }
@@ -165,8 +173,8 @@ std::string next_input(std::string input, std::size_t bytes_max, std::mt19937& r
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
                                                std::size_t size_max, unsigned seed) {
     std::mt19937 random(seed);
-    const std::string input = ait::consensus::next_input(
-        {reinterpret_cast<const char*>(data), size}, size_max, random);
+    const std::string input =
+        ait::consensus::next_input({reinterpret_cast<const char*>(data), size}, size_max, random);
     const std::size_t length = std::min(input.size(), size_max);
     std::copy_n(input.begin(), length, reinterpret_cast<char*>(data));
     return length;
