@@ -197,7 +197,7 @@ Result<std::vector<std::uint32_t>> Engine::tokenize(std::string_view text) const
                          std::to_string(limits::prompt_bytes_max) + " are taken.",
                      "Send it in parts."};
     }
-    return parts_->tokenizer.encode(text, false);
+    return parts_->tokenizer.encode(text, true);
 }
 
 Result<std::vector<float>> Engine::evaluate(std::span<const std::uint32_t> tokens,

@@ -119,7 +119,7 @@ class Engine {
                                      std::stop_token stop);
 
     [[nodiscard]] const ModelFacts& facts() const noexcept;
-    /// Ids of plain text; control tokens are not recognised. Error: too_large.
+    /// Ids of a text as a raw prompt reads it: control tokens are recognised. Error: too_large.
     [[nodiscard]] Result<std::vector<std::uint32_t>> tokenize(std::string_view text) const;
 
     /// Logits after each of the last `rows` tokens, float[rows, vocabulary], computed anew without

@@ -189,9 +189,12 @@ void LlamaForward::run_attention(const Pass& pass, std::uint32_t layer) {
 void LlamaForward::run_ffn(const Pass& pass, std::uint32_t layer) {
     const LlamaLayerWeights& weights = weights_->layers[layer];
     normalise(scratch_.hidden, weights.ffn_norm, pass.rows);
-    multiply(scratch_.normed, pass.rows,
-             std::array{Product{&weights.gate, scratch_.gate, false},
-                        Product{&weights.up, scratch_.up, false}});
+    // Half of a layer's work, and what tolerates eight bits best (measured on SmolLM2: two passes
+    // here too take the median difference from F32 logits from 0.08 to 0.002, at a third more
+    // time).
+    multiply_once(scratch_.normed, pass.rows,
+                  std::array{Product{&weights.gate, scratch_.gate, false},
+                             Product{&weights.up, scratch_.up, false}});
     const std::size_t width = config_->ffn_width;
     team_->parallel_for(pass.rows, 1, [&](std::uint32_t begin, std::uint32_t end, unsigned) {
         for (std::uint32_t row = begin; row < end; ++row) {
@@ -282,9 +285,40 @@ void LlamaForward::quantise_row(const float* values, std::uint32_t columns, std:
                         .scaled_sum = scratch_.scaled_sum + row * blocks});
 }
 
+/// values -= what their quantised form stands for.
+void LlamaForward::keep_quantisation_error(float* values, std::uint32_t rows,
+                                           std::uint32_t columns) {
+    team_->parallel_for(rows, 1, [&](std::uint32_t begin, std::uint32_t end, unsigned) {
+        for (std::size_t row = begin; row < end; ++row) {
+            const float* const scale = scratch_.scale + row * (columns / block_columns);
+            const std::int8_t* const quant = scratch_.quant + row * columns;
+            float* const value = values + row * columns;
+            for (std::uint32_t i = 0; i < columns; ++i) {
+                value[i] -= scale[i / block_columns] * static_cast<float>(quant[i]);
+            }
+        }
+    });
+}
+
+/// Eight bits for a block of 32 activations leave little for the neighbours of an outlier. What
+/// they left out is quantised and multiplied in a second pass, from weights that are still in the
+/// cache.
+void LlamaForward::multiply(float* values, std::uint32_t rows, std::span<const Product> products) {
+    multiply_once(values, rows, products);
+    std::array<Product, 3> rest{};
+    std::size_t count = 0;
+    for (const Product& product : products) {
+        if (!wants_quants(*kernels_, *product.weights)) continue;
+        rest[count++] = Product{product.weights, product.out, true};
+    }
+    if (count == 0) return;
+    keep_quantisation_error(values, rows, products.front().weights->columns);
+    multiply_once(values, rows, std::span(rest).first(count));
+}
+
 /// All products multiply the same `rows` activation rows and run as one loop over their panels.
-void LlamaForward::multiply(const float* values, std::uint32_t rows,
-                            std::span<const Product> products) {
+void LlamaForward::multiply_once(const float* values, std::uint32_t rows,
+                                 std::span<const Product> products) {
     const std::uint32_t columns = products.front().weights->columns;
     std::uint32_t panels = 0;
     bool quantised = false;

@@ -93,8 +93,11 @@ class LlamaForward {
     void attend(const Pass& pass, std::uint32_t layer);
     void compute_logits(std::uint32_t batch_rows, std::uint32_t logits_row, std::uint32_t rows);
     void normalise(const float* values, const std::vector<float>& weight, std::uint32_t rows);
+    void keep_quantisation_error(float* values, std::uint32_t rows, std::uint32_t columns);
     void quantise_row(const float* values, std::uint32_t columns, std::uint32_t row);
-    void multiply(const float* values, std::uint32_t rows, std::span<const Product> products);
+    /// values is overwritten.
+    void multiply(float* values, std::uint32_t rows, std::span<const Product> products);
+    void multiply_once(const float* values, std::uint32_t rows, std::span<const Product> products);
 
     const LlamaConfig* config_ = nullptr;
     const LlamaWeights* weights_ = nullptr;
