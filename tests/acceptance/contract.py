@@ -237,7 +237,8 @@ def refusals(home, facts):
     wrong.write_text("not this one")
     wrong.chmod(0o600)
     damaged = home.work / "damaged.json"
-    damaged.write_text(facts.receipt.read_text().replace(facts.done, facts.done[:-1] + "q"))
+    other_id = facts.done[:-1] + ("a" if facts.done.endswith("q") else "q")
+    damaged.write_text(facts.receipt.read_text().replace(facts.done, other_id))
     return [
         (["client", "status", "job-" + "a" * 26], 3, "not_found"),
         (["client", "result", facts.open], 7, "not_ready"),
