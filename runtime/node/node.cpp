@@ -1,5 +1,6 @@
 #include "runtime/node/node.hpp"
 
+#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -427,7 +428,12 @@ int run_node(const config::LoadedConfig& config) {
     const Status opened = node.open();
     if (!opened.ok()) return fail(opened.error());
     node.serve();
+    const std::int64_t watchdog_ms = supervise::sd_watchdog_interval_ms();
     while (true) {
+        pollfd wanted{.fd = signals, .events = POLLIN, .revents = 0};
+        const int ready = ::poll(&wanted, 1, watchdog_ms > 0 ? static_cast<int>(watchdog_ms) : -1);
+        if (ready == 0) static_cast<void>(supervise::sd_notify("WATCHDOG=1"));
+        if (ready <= 0) continue;
         signalfd_siginfo signal{};
         if (::read(signals, &signal, sizeof signal) != sizeof signal) continue;
         if (signal.ssi_signo != SIGHUP) break;
