@@ -175,8 +175,8 @@ def a_client_gets_a_job_done(story, home, is_real):
 
 def looks_real(story, home, text):
     """Asked directly, the engine must follow a prompt, which a canned text could not."""
-    words = [word for word in re.findall(r"[A-Za-z]{2,}", text)]
-    story.check(len(words) >= 3, "the text consists of words", text)
+    # Jobs sample with a seed of their own, so that a greeting may well be answered by one word.
+    story.check(re.search(r"[A-Za-z]{2,}", text), "the text consists of words", text)
     prompt = "The capital of France is"
     said = home.query(
         "inference",
