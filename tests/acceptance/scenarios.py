@@ -175,8 +175,16 @@ def a_client_gets_a_job_done(story, home, is_real):
 
 def looks_real(story, home, text):
     """Asked directly, the engine must follow a prompt, which a canned text could not."""
-    # Jobs sample with a seed of their own, so that a greeting may well be answered by one word.
+    # Jobs sample with a seed of their own, so that the greeting may well be answered by two words;
+    # without sampling the answer is the same sentence each time.
     story.check(re.search(r"[A-Za-z]{2,}", text), "the text consists of words", text)
+    greeting = ("--model", "llama3", "--prompt", "Hello AITBC", "--temperature", "0")
+    chat = home.query("inference", "chat", *greeting, "--max-tokens", "32", timeout=180)
+    story.check(
+        len(re.findall(r"[A-Za-z]{2,}", chat["text"])) >= 6,
+        "without sampling the greeting is answered by a sentence",
+        chat,
+    )
     prompt = "The capital of France is"
     said = home.query(
         "inference",
