@@ -9,6 +9,7 @@
 #include "actors/coordinator/messages.hpp"
 #include "runtime/base/codec/transaction_form.hpp"
 #include "runtime/base/operation.hpp"
+#include "runtime/base/shared_parameters.hpp"
 
 namespace ait {
 struct Binding;
@@ -18,18 +19,9 @@ namespace ait::coordinator {
 
 namespace rows {
 
-inline constexpr Parameter wallet{.name = "wallet",
-                                  .help = "Wallet to use instead of the active one.",
-                                  .flags = "--wallet-name",
-                                  .cli_only = true,
-                                  .bytes_max = limits::name_bytes_max};
-inline constexpr Parameter limit{.name = "limit",
-                                 .kind = ValueKind::integer,
-                                 .help = "Rows at most.",
-                                 .default_text = "50",
-                                 .flags = "-n"};
-inline constexpr Parameter cursor{
-    .name = "cursor", .help = "next_cursor of the page before.", .bytes_max = 512};
+using shared_parameters::cursor;
+using shared_parameters::limit;
+using shared_parameters::wallet;
 inline constexpr Parameter job_id{.name = "job_id",
                                   .presence = Presence::required,
                                   .help = "The job.",
