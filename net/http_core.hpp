@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -44,6 +45,11 @@ struct HttpCore {
     void count(HttpRefusal refusal) { ++refused_total[static_cast<std::size_t>(refusal)]; }
     /// Forgets a connection that has closed.
     void forget(HttpSession& session, const std::string& address);
+    /// Makes a place for a newcomer whose address holds `newcomer_holds` connections: of those TCP
+    /// connections that have waited longest without a request under way, the one whose address
+    /// holds most is closed. Nobody loses a place to an address that holds as many itself, so a
+    /// flood from a few addresses only displaces its own. False when nobody is closed.
+    [[nodiscard]] bool displace(std::uint32_t newcomer_holds);
 
     const HttpServer::Options options;
     const HttpServer::Handler handler;
@@ -56,6 +62,9 @@ struct HttpCore {
     // The I/O thread's own.
     std::unordered_map<HttpSession*, std::shared_ptr<HttpSession>> sessions{};
     std::unordered_map<std::string, std::uint32_t> connections_by_address{};
+    /// TCP connections without a request under way, in the order in which they began to wait.
+    /// Bytes that drip in change nothing: only a whole request is progress.
+    std::list<HttpSession*> waiting{};
 
     // Woken when the last connection closes.
     std::mutex idle_mutex{};

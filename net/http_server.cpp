@@ -28,6 +28,7 @@ namespace {
 
 constexpr int accepted_at_once_max = 64;
 constexpr std::int64_t accept_pause_ms = 100;  ///< after the process ran out of descriptors
+constexpr int displace_candidates_max = 32;
 
 /// One listening socket: waits until it is readable and takes what is there.
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
@@ -119,7 +120,9 @@ void Acceptor::accept_all() {
         }
         if (errno == EINTR || errno == ECONNABORTED) continue;
         if (errno == EAGAIN) break;
-        // Out of descriptors or memory: the socket stays readable, so pause instead of spinning.
+        // Out of descriptors: whoever waits longest gives up its own for whoever knocks.
+        if ((errno == EMFILE || errno == ENFILE) && core_->displace(/*newcomer_holds=*/0)) continue;
+        // Nobody waits, or memory is short: the socket stays readable, so pause, do not spin.
         core_->count(HttpRefusal::connections_full);
         pause_.expires_after(std::chrono::milliseconds(accept_pause_ms));
         pause_.async_wait([self = shared_from_this()](const ErrorCodeAsio& error) {
@@ -133,15 +136,15 @@ void Acceptor::accept_all() {
 void Acceptor::take(FileDescriptor connection, const sockaddr_storage& from) {
     HttpCore& core = *core_;
     ++core.connections_total;
-    if (core.sessions.size() >= core.options.connections_max) {
-        turn_away(core, connection.get(), HttpRefusal::connections_full);
+    HttpPeer peer = describe_peer(connection.get(), is_local_, from);
+    const auto entry = core.connections_by_address.find(peer.address);
+    const std::uint32_t held = entry == core.connections_by_address.end() ? 0 : entry->second;
+    if (held >= core.options.connections_per_address_max) {
+        turn_away(core, connection.get(), HttpRefusal::address_full);
         return;
     }
-    HttpPeer peer = describe_peer(connection.get(), is_local_, from);
-    const auto held = core.connections_by_address.find(peer.address);
-    if (held != core.connections_by_address.end() &&
-        held->second >= core.options.connections_per_address_max) {
-        turn_away(core, connection.get(), HttpRefusal::address_full);
+    if (core.sessions.size() >= core.options.connections_max && !core.displace(held)) {
+        turn_away(core, connection.get(), HttpRefusal::connections_full);
         return;
     }
     HttpSession::Socket socket(core.io);
@@ -177,6 +180,23 @@ void HttpCore::forget(HttpSession& session, const std::string& address) {
     const std::lock_guard lock(idle_mutex);
     --connections_open;
     idle.notify_all();
+}
+
+bool HttpCore::displace(std::uint32_t newcomer_holds) {
+    HttpSession* victim = nullptr;
+    std::uint32_t victim_holds = newcomer_holds;
+    int candidates = 0;
+    for (HttpSession* const session : waiting) {
+        if (++candidates > displace_candidates_max) break;
+        const std::uint32_t holds = connections_by_address.at(session->peer().address);
+        if (holds <= victim_holds) continue;
+        victim = session;
+        victim_holds = holds;
+    }
+    if (victim == nullptr) return false;
+    count(HttpRefusal::displaced);
+    victim->close();
+    return true;
 }
 
 struct HttpServer::Parts {
@@ -365,6 +385,8 @@ std::string_view http_refusal_name(HttpRefusal refusal) noexcept {
             return "expectation";
         case HttpRefusal::reader_too_slow:
             return "reader_too_slow";
+        case HttpRefusal::displaced:
+            return "displaced";
     }
     return "unknown";
 }

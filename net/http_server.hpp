@@ -63,8 +63,9 @@ enum class HttpRefusal : std::uint8_t {
     malformed,         ///< 400: bad syntax, framing, target or host
     expectation,       ///< 417
     reader_too_slow,   ///< an answer that was not fetched at the minimum rate; cut
+    displaced,         ///< closed in favour of a newcomer, because all places were taken
 };
-inline constexpr std::size_t http_refusal_count = 10;
+inline constexpr std::size_t http_refusal_count = 11;
 /// Label of a metric, e.g. "header_timeout".
 std::string_view http_refusal_name(HttpRefusal refusal) noexcept;
 

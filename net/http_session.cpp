@@ -40,6 +40,7 @@ RefusalForm form_of(HttpRefusal refusal) noexcept {
         case HttpRefusal::connections_full:
         case HttpRefusal::address_full:
         case HttpRefusal::bodies_full:
+        case HttpRefusal::displaced:
             return {503, "overloaded", "Try again in a moment.", true};
         case HttpRefusal::malformed:
         case HttpRefusal::header_timeout:
@@ -61,6 +62,7 @@ HttpSession::HttpSession(std::shared_ptr<HttpCore> core, Socket socket, HttpPeer
 
 void HttpSession::start() {
     deadline_ms_ = HttpCore::now_ms() + core_->options.header_timeout_ms;
+    begin_waiting();
     read();
 }
 
@@ -68,6 +70,7 @@ void HttpSession::close() {
     if (phase_ == Phase::closed) return;
     if (phase_ == Phase::in_flight) --core_->requests_in_flight;
     phase_ = Phase::closed;
+    end_waiting();
     ErrorCodeAsio ignored;  // a socket that cannot be closed is closed all the same
     socket_.close(ignored);
     const auto self = shared_from_this();  // the table may hold the last reference
@@ -233,6 +236,7 @@ void HttpSession::dispatch() {
     parser_.reset();
     is_continue_sent_ = false;
     phase_ = Phase::in_flight;
+    end_waiting();
     ++core_->requests_total;
     ++core_->requests_in_flight;
     exchange_ = std::make_shared<ExchangeState>();
@@ -246,6 +250,7 @@ void HttpSession::finish_answer(bool keep_alive) {
     exchange_.reset();
     phase_ = Phase::idle;
     deadline_ms_ = HttpCore::now_ms() + core_->options.idle_timeout_ms;
+    begin_waiting();
     if (!keep_alive || core_->is_draining) close_after_write_ = true;
     pump();
 }
@@ -337,6 +342,21 @@ void HttpSession::begin_linger() {
         return;
     }
     read();
+}
+
+// Waiting
+
+/// From here on a newcomer may have this place. The owner's own socket is never given away.
+void HttpSession::begin_waiting() {
+    AIT_ASSERT(!waiting_place_);
+    if (peer_.is_local_socket) return;
+    waiting_place_ = core_->waiting.insert(core_->waiting.end(), this);
+}
+
+void HttpSession::end_waiting() {
+    if (!waiting_place_) return;
+    core_->waiting.erase(*waiting_place_);
+    waiting_place_.reset();
 }
 
 // Time

@@ -6,7 +6,9 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +52,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     void close_if_idle();
     /// Bytes queued here and not yet taken by the kernel. Any thread.
     [[nodiscard]] std::size_t unsent_bytes() const noexcept { return unsent_bytes_.load(); }
+    [[nodiscard]] const HttpPeer& peer() const noexcept { return peer_; }
 
   private:
     enum class Phase : std::uint8_t { idle, head, body, in_flight, refused, lingering, closed };
@@ -66,6 +69,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     void write_some();
     void on_written(std::size_t count);
     void begin_linger();
+    void begin_waiting();
+    void end_waiting();
     [[nodiscard]] bool is_below_rate(std::int64_t since_ms, std::size_t bytes,
                                      std::int64_t now_ms) const;
     [[nodiscard]] std::string_view pending_input() const noexcept {
@@ -77,7 +82,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     HttpPeer peer_;
     HttpRequestParser parser_;
     BodyShare body_share_;
-    std::shared_ptr<ExchangeState> exchange_{};  ///< while in_flight
+    std::shared_ptr<ExchangeState> exchange_{};                         ///< while in_flight
+    std::optional<std::list<HttpSession*>::iterator> waiting_place_{};  ///< in core_->waiting
 
     Phase phase_ = Phase::head;
     std::int64_t deadline_ms_ = 0;  ///< of idle, head and lingering

@@ -226,15 +226,71 @@ TEST(HttpServerLimits, connections_are_capped_in_total_and_for_each_address) {
     EXPECT_EQ(open_and_ask("127.0.0.3"), "HTTP/1.1 200");
     EXPECT_EQ(open_and_ask("127.0.0.4"), "HTTP/1.1 200");
     EXPECT_EQ(open_and_ask("127.0.0.5"), "HTTP/1.1 200");
-    EXPECT_EQ(open_and_ask("127.0.0.6"), "HTTP/1.1 503");
     EXPECT_EQ(fixture.refused(HttpRefusal::address_full), 1U);
+    EXPECT_EQ(fixture.server->counters().connections_open, 5U);
+    // All idle: a newcomer gets the place of the address that holds most, and no other.
+    EXPECT_EQ(open_and_ask("127.0.0.6"), "HTTP/1.1 200");
+    EXPECT_TRUE(peers[0].is_closed_by_peer());
+    EXPECT_EQ(fixture.refused(HttpRefusal::displaced), 1U);
+    EXPECT_EQ(open_and_ask("127.0.0.2"), "HTTP/1.1 503") << "nobody else holds two";
     EXPECT_EQ(fixture.refused(HttpRefusal::connections_full), 1U);
     EXPECT_EQ(fixture.server->counters().connections_open, 5U);
 
     // The server has closed its side once we read the end of ours.
-    peers[0].shutdown_send();
-    EXPECT_TRUE(peers[0].is_closed_by_peer());
+    peers[1].shutdown_send();
+    EXPECT_TRUE(peers[1].is_closed_by_peer());
     EXPECT_EQ(open_and_ask("127.0.0.2"), "HTTP/1.1 200");
+}
+
+// Breaks if slow connections from many addresses can lock everybody else out.
+TEST(HttpServerLimits, those_who_drip_make_room_for_whoever_asks_whole_questions) {
+    HttpServer::Options options;
+    options.connections_max = 40;
+    options.connections_per_address_max = 5;
+    Fixture fixture(options);
+    RawPeer honest = fixture.connect("127.0.1.1");
+    ASSERT_TRUE(honest.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
+    EXPECT_THAT(honest.read_until("fine"), HasSubstr("fine"));
+    std::vector<RawPeer> slow;
+    for (int i = 0; i < 100; ++i) {
+        slow.push_back(fixture.connect("127.0.2." + std::to_string(1 + i / 5)));
+        ASSERT_TRUE(slow.back().send("GET / HTTP/1.1\r\nx"));
+    }
+    for (int i = 1; i <= 20; ++i) {
+        RawPeer newcomer = fixture.connect("127.0.3." + std::to_string(i));
+        ASSERT_TRUE(newcomer.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
+        EXPECT_THAT(newcomer.read_until("fine"), StartsWith("HTTP/1.1 200 "));
+    }
+    ASSERT_TRUE(honest.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
+    EXPECT_THAT(honest.read_until("fine"), HasSubstr("fine")) << "it was idle, but its own only";
+    EXPECT_LE(fixture.server->counters().connections_open, 40U);
+    EXPECT_EQ(fixture.handled, 22);
+}
+
+// Breaks if a newcomer can make the server drop work that is under way.
+TEST(HttpServerLimits, a_request_under_way_keeps_its_place) {
+    HttpServer::Options options;
+    options.connections_max = 2;
+    std::vector<std::shared_ptr<HttpExchange>> held;
+    Latch arrived;
+    auto opened = HttpServer::open(options, [&](std::shared_ptr<HttpExchange> exchange) {
+        held.push_back(std::move(exchange));
+        if (held.size() == 2) arrived.set();
+    });
+    ASSERT_TRUE(opened.ok());
+    const std::uint16_t port = opened.value()->tcp_port();
+    std::vector<RawPeer> peers;
+    for (int i = 0; i < 2; ++i) {
+        peers.push_back(RawPeer::connect_tcp(port, "127.0.0.2"));
+        ASSERT_TRUE(peers.back().send("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
+    }
+    ASSERT_TRUE(arrived.wait());
+    RawPeer newcomer = RawPeer::connect_tcp(port, "127.0.0.3");
+    EXPECT_THAT(newcomer.read_all(), StartsWith("HTTP/1.1 503 "));
+    for (int i = 0; i < 2; ++i) {
+        held[static_cast<std::size_t>(i)]->respond({.body = "fine"});
+        EXPECT_THAT(peers[static_cast<std::size_t>(i)].read_until("fine"), HasSubstr("fine"));
+    }
 }
 
 // Breaks if a reader that stands still makes the node hold all that it does not read.
