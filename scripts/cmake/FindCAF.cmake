@@ -1,7 +1,11 @@
 # CAF's Debian package has no CMake configuration. Gives CAF::core; libcaf_io and libcaf_openssl are
 # left out on purpose: peers talk over our own transport (net/).
-find_path(CAF_INCLUDE_DIR caf/config.hpp)
-find_library(CAF_CORE_LIBRARY NAMES caf_core)
+if(CAF_ROOT)
+    # The tsan preset names the CAF that scripts/caf_tsan built; to take the system's would go unseen.
+    set(caf_place PATHS ${CAF_ROOT} NO_DEFAULT_PATH)
+endif()
+find_path(CAF_INCLUDE_DIR caf/config.hpp PATH_SUFFIXES include ${caf_place})
+find_library(CAF_CORE_LIBRARY NAMES caf_core caf_core_static PATH_SUFFIXES lib ${caf_place})
 if(CAF_INCLUDE_DIR)
     file(STRINGS ${CAF_INCLUDE_DIR}/caf/config.hpp caf_version_line REGEX "#define CAF_VERSION [0-9]+")
     string(REGEX REPLACE ".* ([0-9]+)$" "\\1" CAF_VERSION_NUMBER "${caf_version_line}")
