@@ -21,6 +21,7 @@ namespace {
 constexpr std::string_view height_key = "height";
 constexpr std::size_t entry_overhead_bytes = 96;  // of a map's node and two small strings
 constexpr std::size_t data_column_count = column_count - 1;  // meta holds only the height
+static_assert(static_cast<std::size_t>(Column::meta) == data_column_count);
 
 std::size_t bytes_of(const std::string& key, const std::optional<std::string>& value) {
     return entry_overhead_bytes + key.size() + (value.has_value() ? value->size() : 0);
@@ -115,6 +116,8 @@ struct ChainStore::Implementation {
 
     [[nodiscard]] std::shared_lock<std::shared_mutex> lock_shared();
     [[nodiscard]] std::unique_lock<std::shared_mutex> lock();
+    /// Outside every chain's keys: those begin with a length, which is never zero.
+    [[nodiscard]] std::string stamp_key() const { return '\0' + prefix; }
     Status load_height();
     Status flush();
     Status write_layer(const Layer& layer, std::optional<std::uint64_t> layer_height);
@@ -157,17 +160,30 @@ std::unique_lock<std::shared_mutex> ChainStore::Implementation::lock() {
     return std::unique_lock(gate);
 }
 
+/// The height is stamped into each table by the same batch: where the database's own records of
+/// its files are damaged, a table may come back older than the others without an error.
 Status ChainStore::Implementation::load_height() {
-    std::string value;
-    const auto status = database.rocks->Get(rocksdb::ReadOptions(), database.column(Column::meta),
-                                            prefix + std::string(height_key), &value);
-    if (status.IsNotFound()) return {};
-    if (!status.ok()) return from_rocksdb(status, "read the height of a chain");
-    if (value.size() != 8) {
-        return from_rocksdb(rocksdb::Status::Corruption("height record"),
-                            "read the height of a chain");
+    std::optional<std::string> found;
+    rocksdb::ReadOptions read_options;
+    read_options.fill_cache = false;  // what else lies beside the stamps is read when it is needed
+    for (std::size_t i = column_count; i-- > 0;) {
+        const bool is_meta = i == data_column_count;
+        std::string value;
+        auto status =
+            database.rocks->Get(read_options, database.columns.at(i),
+                                is_meta ? prefix + std::string(height_key) : stamp_key(), &value);
+        if (!status.ok() && !status.IsNotFound())
+            return from_rocksdb(status, "read the height of a chain");
+        if (is_meta && status.ok()) found = value;
+        const bool agrees = status.ok() ? found == value : !found.has_value();
+        if (!agrees || (status.ok() && value.size() != 8)) {
+            return from_rocksdb(rocksdb::Status::Corruption(
+                                    "the tables of the database are not of the same height"),
+                                "read the height of a chain");
+        }
     }
-    height = from_big_endian(value);
+    if (!found.has_value()) return {};
+    height = from_big_endian(*found);
     flushed_height = height;
     return {};
 }
@@ -218,6 +234,9 @@ Status ChainStore::Implementation::write_layer(const Layer& layer,
             status = value.has_value() ? batch.Put(column, key, *value) : batch.Delete(column, key);
             if (!status.ok()) return from_rocksdb(status, "gather a block's writes");
         }
+        if (!layer_height.has_value()) continue;
+        status = batch.Put(column, stamp_key(), big_endian(*layer_height));
+        if (!status.ok()) return from_rocksdb(status, "gather a block's writes");
     }
     if (layer_height.has_value()) {
         key.resize(prefix.size());

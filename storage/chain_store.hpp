@@ -18,6 +18,10 @@
 // height in the same batch; after a crash the log is replayed from flushed_height() + 1. Keys and
 // formats: storage/README.md.
 
+namespace rocksdb {
+class Env;
+}
+
 namespace ait::storage {
 
 inline constexpr std::size_t page_bytes_max = 8U * 1024 * 1024;
@@ -32,10 +36,11 @@ class Database {
   public:
     struct Options {
         std::size_t block_cache_bytes = 16U * 1024 * 1024;
-        StorageFatal on_fatal{};  ///< default: prints the error and exits with its exit status
+        StorageFatal on_fatal{};      ///< default: prints the error and exits with its exit status
+        rocksdb::Env* env = nullptr;  ///< null: this machine's; outlives the database
     };
-    /// Creates what is missing. Errors: corrupt_data, storage_failed (also: open elsewhere),
-    /// unsupported (another format).
+    /// Creates what is missing. A directory that was suspected is read as a whole first. Errors:
+    /// corrupt_data, storage_failed (also: open elsewhere), unsupported (another format).
     static Result<std::unique_ptr<Database>> open(const std::string& directory, Options options);
     static Result<std::unique_ptr<Database>> open(const std::string& directory);
     Database(const Database&) = delete;
@@ -46,6 +51,23 @@ class Database {
     [[nodiscard]] std::uint64_t disk_bytes() const;
     /// Reads every stored block of bytes and checks its checksum. Slow. Error: corrupt_data.
     Status verify_checksums() const;
+    /// For who was told of damage by a read: marks the directory and ends the process.
+    [[noreturn]] void fail(const Error& error) const;
+    /// Leaves a mark, so that the next open() reads everything before it trusts anything. Done by
+    /// itself where a read meets damage.
+    Status suspect(const Error& cause) const;
+    /// Names of the table files now, with their sizes.
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> table_files() const;
+    /// Checks one of them from the disk, past the block cache; a file that compaction has removed
+    /// meanwhile is fine. Error: corrupt_data, naming it; storage_failed.
+    Status verify_table_file(const std::string& name) const;
+
+    /// Puts the directory `made` in the place of `directory`, which is kept under the name that is
+    /// answered. Neither may be open.
+    static Result<std::string> exchange(const std::string& directory, const std::string& made,
+                                        std::int64_t now_unix_ms, rocksdb::Env* env = nullptr);
+    /// Deletes a database that can be made again. Not an error: there is none.
+    static Status destroy(const std::string& directory, rocksdb::Env* env = nullptr);
 
     struct Implementation;
     [[nodiscard]] Implementation& implementation() const noexcept { return *implementation_; }

@@ -1,10 +1,13 @@
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "runtime/base/assert.hpp"
@@ -28,8 +31,9 @@ static_assert('f' > 64, "chain prefixes begin with the length of a name");
 }
 
 /// Chosen for a node that idles below 100 MB: everything is bounded, nothing is generous.
-rocksdb::DBOptions database_options() {
+rocksdb::DBOptions database_options(rocksdb::Env* env) {
     rocksdb::DBOptions options;
+    options.env = env;
     options.create_if_missing = true;
     options.create_missing_column_families = true;
     options.paranoid_checks = true;
@@ -84,6 +88,34 @@ Status check_format(const Database::Implementation& database) {
                  "Use the release that wrote it, or restore a backup of this release."};
 }
 
+std::string suspect_path(const std::string& directory) {
+    return directory + ".suspect";
+}
+
+rocksdb::Env* env_or_default(rocksdb::Env* env) {
+    return env == nullptr ? rocksdb::Env::Default() : env;
+}
+
+Status sync_parent(rocksdb::Env* env, const std::string& path) {
+    const auto parent = std::filesystem::path(path).parent_path().string();
+    std::unique_ptr<rocksdb::Directory> directory;
+    auto status = env->NewDirectory(parent.empty() ? "." : parent, &directory);
+    if (status.ok()) status = directory->Fsync();
+    if (!status.ok()) return from_rocksdb(status, "sync the directory " + parent);
+    return {};
+}
+
+/// Damage was met here before: everything is read before anything is trusted.
+Status clear_suspicion(const Database& database, rocksdb::Env* env, const std::string& directory) {
+    const auto mark = suspect_path(directory);
+    if (!env->FileExists(mark).ok()) return {};
+    auto verified = database.verify_checksums();
+    if (!verified.ok()) return verified;
+    const auto status = env->DeleteFile(mark);
+    if (!status.ok()) return from_rocksdb(status, "remove " + mark);
+    return {};
+}
+
 /// The smallest string above all that begin with `prefix`; the chain's prefix is never all 0xFF.
 std::string end_of_prefix(std::string prefix) {
     while (static_cast<unsigned char>(prefix.back()) == 0xFF) {
@@ -104,11 +136,11 @@ Error from_rocksdb(const rocksdb::Status& status, std::string_view doing) {
     if (status.IsNoSpace()) {
         error.code = ErrorCode::limit_reached;
         error.next = "Free some space on this disk, or raise the quota.";
-    } else if (status.IsCorruption()) {
+    } else if (status.IsCorruption() || status.IsPathNotFound()) {
         error.code = ErrorCode::corrupt_data;
         error.next =
-            "Restore the data directory from a backup, or start with an empty one and let the "
-            "node fetch the chain from its peers.";
+            "Check the disk, then start the node again: it builds the state anew where the block "
+            "log is whole. Where it is not, restore the data directory from a backup.";
     }
     return error;
 }
@@ -123,7 +155,16 @@ Database::Implementation::~Implementation() {
     (void)rocks->Close();
 }
 
+Status Database::Implementation::suspect(const Error& cause) const {
+    const auto text = render_error(cause);
+    auto status = rocksdb::WriteStringToFile(env, text, suspect_path(directory), true);
+    if (!status.ok()) return from_rocksdb(status, "mark " + directory + " as suspect");
+    return sync_parent(env, directory);
+}
+
 void Database::Implementation::fail(const Error& error) const {
+    // The node ends either way; without the mark the next one meets the damage where this one did.
+    if (error.code == ErrorCode::corrupt_data) (void)suspect(error);
     if (!on_fatal) print_and_exit(error);
     on_fatal(error);
     assertion_failed("on_fatal must not return", __FILE__, __LINE__);
@@ -138,6 +179,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& directory) {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& directory, Options options) {
+    auto* const env = env_or_default(options.env);
     const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t i = 0; i < column_count; ++i) {
@@ -151,16 +193,54 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& directory, O
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* rocks = nullptr;
     const auto status =
-        rocksdb::DB::Open(database_options(), directory, descriptors, &handles, &rocks);
+        rocksdb::DB::Open(database_options(env), directory, descriptors, &handles, &rocks);
     if (!status.ok()) return from_rocksdb(status, "open " + directory);
     auto implementation = std::make_unique<Implementation>();
+    implementation->directory = directory;
+    implementation->env = env;
     implementation->rocks.reset(rocks);
     implementation->on_fatal = std::move(options.on_fatal);
     std::copy_n(handles.begin(), column_count, implementation->columns.begin());
     (void)rocks->DestroyColumnFamilyHandle(handles.back());  // as in the destructor
     auto checked = check_format(*implementation);
     if (!checked.ok()) return checked.error();
-    return std::unique_ptr<Database>(new Database(std::move(implementation)));
+    std::unique_ptr<Database> database(new Database(std::move(implementation)));
+    auto cleared = clear_suspicion(*database, env, directory);
+    if (!cleared.ok()) return cleared.error();
+    return database;
+}
+
+void Database::fail(const Error& error) const {
+    implementation_->fail(error);
+}
+
+Status Database::suspect(const Error& cause) const {
+    return implementation_->suspect(cause);
+}
+
+Result<std::string> Database::exchange(const std::string& directory, const std::string& made,
+                                       std::int64_t now_unix_ms, rocksdb::Env* env) {
+    env = env_or_default(env);
+    auto kept = directory + ".damaged-" + std::to_string(now_unix_ms);
+    while (env->FileExists(kept).ok()) kept += "-again";
+    auto status = env->RenameFile(directory, kept);
+    // A crash between the two leaves no directory, and the block log fills a new one.
+    if (status.ok()) status = env->RenameFile(made, directory);
+    if (status.ok() && env->FileExists(suspect_path(directory)).ok())
+        status = env->DeleteFile(suspect_path(directory));
+    if (!status.ok()) return from_rocksdb(status, "put " + directory + " aside");
+    auto synced = sync_parent(env, directory);
+    if (!synced.ok()) return synced.error();
+    return kept;
+}
+
+Status Database::destroy(const std::string& directory, rocksdb::Env* env) {
+    rocksdb::Options options;
+    options.env = env_or_default(env);
+    if (!options.env->FileExists(directory).ok()) return {};
+    const auto status = rocksdb::DestroyDB(directory, options);
+    if (!status.ok()) return from_rocksdb(status, "remove " + directory);
+    return {};
 }
 
 std::uint64_t Database::disk_bytes() const {
@@ -182,6 +262,30 @@ Status Database::verify_checksums() const {
     const auto status = implementation_->rocks->VerifyChecksum(options);
     if (!status.ok()) return from_rocksdb(status, "verify its files");
     return {};
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Database::table_files() const {
+    std::vector<rocksdb::LiveFileMetaData> files;
+    implementation_->rocks->GetLiveFilesMetaData(&files);
+    std::vector<std::pair<std::string, std::uint64_t>> names;
+    names.reserve(files.size());
+    for (const auto& file : files) names.emplace_back(file.relative_filename, file.size);
+    return names;
+}
+
+Status Database::verify_table_file(const std::string& name) const {
+    const auto path = implementation_->directory + "/" + name;
+    rocksdb::Options options;
+    options.env = implementation_->env;
+    rocksdb::SstFileReader file(options);
+    auto status = file.Open(path);
+    if (status.ok()) status = file.VerifyChecksum();
+    if (status.ok()) return {};
+    const auto live = table_files();
+    const bool is_live =
+        std::any_of(live.begin(), live.end(), [&](const auto& row) { return row.first == name; });
+    if (!is_live) return {};
+    return from_rocksdb(status, "verify " + path);
 }
 
 void DatabaseColumn::report(const rocksdb::Status& status) const {

@@ -18,8 +18,13 @@ std::string directory_of(const std::string& path) {
 }
 
 /// True when the countdown ends with this call.
-bool is_due(std::uint64_t& countdown) {
+bool is_due(std::atomic<std::uint64_t>& countdown) {
     return countdown != 0 && --countdown == 0;
+}
+
+bool lies_below(const std::string& path, const std::string& directory) {
+    return path.size() > directory.size() && path.starts_with(directory) &&
+           path[directory.size()] == '/';
 }
 
 }  // namespace
@@ -33,29 +38,38 @@ class FaultyFileSystem::OpenFile final : public File {
           generation_(disk.generation_) {}
 
     Status write_at(std::uint64_t offset, std::string_view bytes) override {
-        if (generation_ != disk_->generation_) return from_errno(EIO, "write to", path_);
+        const std::lock_guard lock(disk_->mutex_);
+        if (is_gone()) return from_errno(EIO, "write to", path_);
         if (bytes.empty()) return {};
         return disk_->change(*inode_, path_, {offset, std::string(bytes)});
     }
     Result<std::size_t> read_at(std::uint64_t offset, std::span<char> out) const override {
-        if (generation_ != disk_->generation_) return from_errno(EIO, "read", path_);
+        const std::lock_guard lock(disk_->mutex_);
+        if (is_gone()) return from_errno(EIO, "read", path_);
         if (offset >= inode_->current.size()) return std::size_t{0};
         return inode_->current.copy(out.data(), out.size(), offset);
     }
     Status sync() override {
-        if (generation_ != disk_->generation_) return from_errno(EIO, "sync", path_);
+        const std::lock_guard lock(disk_->mutex_);
+        if (is_gone()) return from_errno(EIO, "sync", path_);
         return disk_->sync(*inode_, path_);
     }
     Status reserve(std::uint64_t bytes) override {
-        if (generation_ != disk_->generation_) return from_errno(EIO, "reserve space for", path_);
+        const std::lock_guard lock(disk_->mutex_);
+        if (is_gone()) return from_errno(EIO, "reserve space for", path_);
         return disk_->change(*inode_, path_, {bytes, {}});
     }
     Result<std::uint64_t> size() const override {
-        if (generation_ != disk_->generation_) return from_errno(EIO, "inspect", path_);
+        const std::lock_guard lock(disk_->mutex_);
+        if (is_gone()) return from_errno(EIO, "inspect", path_);
         return static_cast<std::uint64_t>(inode_->current.size());
     }
 
   private:
+    [[nodiscard]] bool is_gone() const {
+        return disk_->is_dead_ || generation_ != disk_->generation_;
+    }
+
     FaultyFileSystem* disk_;
     std::string path_;
     std::shared_ptr<Inode> inode_;
@@ -75,6 +89,8 @@ FaultyFileSystem::FaultyFileSystem(const DiskImage& disk, std::uint64_t seed) : 
 FaultyFileSystem::~FaultyFileSystem() = default;
 
 Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path, OpenMode mode) {
+    const std::lock_guard lock(mutex_);
+    if (is_dead_) return from_errno(EIO, "open", path);
     auto found = names_.find(path);
     if (mode == OpenMode::existing && found == names_.end())
         return from_errno(ENOENT, "open", path);
@@ -87,6 +103,8 @@ Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path, Op
 }
 
 Result<std::vector<std::string>> FaultyFileSystem::list(const std::string& directory) {
+    const std::lock_guard lock(mutex_);
+    if (is_dead_) return from_errno(EIO, "list", directory);
     if (!directories_.contains(directory)) return from_errno(ENOENT, "list", directory);
     std::vector<std::string> names;
     for (const auto& [path, inode] : names_) {
@@ -96,21 +114,74 @@ Result<std::vector<std::string>> FaultyFileSystem::list(const std::string& direc
 }
 
 Status FaultyFileSystem::create_directory(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    if (is_dead_) return from_errno(EIO, "create the directory", path);
     directories_.emplace(path, false);
     return {};
 }
 
 Status FaultyFileSystem::remove(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    if (is_dead_) return from_errno(EIO, "remove", path);
     if (names_.erase(path) == 0) return from_errno(ENOENT, "remove", path);
     return {};
 }
 
+bool FaultyFileSystem::is_file(const std::string& path) const {
+    const std::lock_guard lock(mutex_);
+    return !is_dead_ && names_.contains(path);
+}
+
+bool FaultyFileSystem::is_directory(const std::string& path) const {
+    const std::lock_guard lock(mutex_);
+    return !is_dead_ && directories_.contains(path);
+}
+
+Status FaultyFileSystem::remove_directory(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    if (is_dead_) return from_errno(EIO, "remove the directory", path);
+    if (directories_.erase(path) == 0) return from_errno(ENOENT, "remove the directory", path);
+    return {};
+}
+
+void FaultyFileSystem::move(Names& names, const std::string& from, const std::string& to) {
+    Names moved;
+    std::erase_if(names, [&](const auto& entry) {
+        const bool is_it = entry.first == from || lies_below(entry.first, from);
+        if (is_it) moved[to + entry.first.substr(from.size())] = entry.second;
+        return is_it;
+    });
+    for (auto& [path, inode] : moved) names[path] = inode;
+}
+
+Status FaultyFileSystem::rename(const std::string& from, const std::string& to) {
+    const std::lock_guard lock(mutex_);
+    if (is_dead_) return from_errno(EIO, "rename", from);
+    if (!names_.contains(from) && !directories_.contains(from))
+        return from_errno(ENOENT, "rename", from);
+    move(names_, from, to);
+    // Directories come to stay with their name: only the files in them show what a cut undoes.
+    if (const auto found = directories_.find(from); found != directories_.end()) {
+        directories_[to] = found->second;
+        directories_.erase(from);
+    }
+    unsynced_renames_.emplace_back(from, to);
+    return {};
+}
+
 Status FaultyFileSystem::sync_directory(const std::string& path) {
+    const std::lock_guard lock(mutex_);
     ++sync_count_;
+    if (is_dead()) return from_errno(EIO, "sync the directory", path);
     if (is_due(sync_fails_in_)) return from_errno(EIO, "sync the directory", path);
     for (auto& [directory, is_durable] : directories_) {
         if (directory_of(directory) == path) is_durable = true;
     }
+    std::erase_if(unsynced_renames_, [&](const auto& names) {
+        if (directory_of(names.first) != path) return false;
+        move(durable_names_, names.first, names.second);
+        return true;
+    });
     const auto lies_here = [&](const auto& entry) { return directory_of(entry.first) == path; };
     std::erase_if(durable_names_, lies_here);
     std::copy_if(names_.begin(), names_.end(), std::inserter(durable_names_, durable_names_.end()),
@@ -126,9 +197,10 @@ void FaultyFileSystem::apply(std::string& content, const Write& write) {
 
 Status FaultyFileSystem::change(Inode& inode, const std::string& path, Write write) {
     ++write_count_;
+    if (is_dead()) return from_errno(EIO, "write to", path);
     const auto end = write.offset + write.bytes.size();
     const auto growth = end > inode.current.size() ? end - inode.current.size() : 0;
-    if (space_bytes_.has_value() && growth > 0 && space_used() + growth > *space_bytes_) {
+    if (space_bytes_ != UINT64_MAX && growth > 0 && space_used() + growth > space_bytes_) {
         return from_errno(ENOSPC, "write to", path);
     }
     const bool fails = is_due(write_fails_in_);
@@ -141,6 +213,7 @@ Status FaultyFileSystem::change(Inode& inode, const std::string& path, Write wri
 
 Status FaultyFileSystem::sync(Inode& inode, const std::string& path) {
     ++sync_count_;
+    if (is_dead()) return from_errno(EIO, "sync", path);
     const auto writes = std::exchange(inode.unsynced, {});
     if (is_due(sync_fails_in_)) return from_errno(EIO, "sync", path);
     for (const auto& write : writes) apply(inode.durable, write);
@@ -148,6 +221,7 @@ Status FaultyFileSystem::sync(Inode& inode, const std::string& path) {
 }
 
 void FaultyFileSystem::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {
+    const std::lock_guard lock(mutex_);
     Inode& inode = *names_.at(path);
     AIT_ASSERT(offset < inode.current.size());
     const auto flipped =
@@ -189,21 +263,55 @@ void FaultyFileSystem::survive(Inode& inode, PowerCut cut) {
     inode.current = inode.durable;
 }
 
-void FaultyFileSystem::power_cut(PowerCut cut) {
-    ++generation_;
-    if (cut == PowerCut::keep_all) durable_names_ = names_;
-    if (cut == PowerCut::random_sectors) {
-        for (const auto& [path, inode] : names_) {
-            if (random_() % 2 == 0) durable_names_.emplace(path, inode);
-        }
-        std::erase_if(durable_names_, [&](const auto& entry) {
-            return !names_.contains(entry.first) && random_() % 2 == 0;
-        });
+/// Of the renames a first part came to the disk; of new and removed names each did or did not.
+void FaultyFileSystem::settle_names() {
+    const auto renamed = random_() % (unsynced_renames_.size() + 1);
+    for (std::size_t i = 0; i < unsynced_renames_.size(); ++i) {
+        const auto& [from, to] = unsynced_renames_[i];
+        if (i < renamed) move(durable_names_, from, to);
     }
+    const auto is_renamed = [&](const std::string& path) {
+        return std::any_of(unsynced_renames_.begin(), unsynced_renames_.end(), [&](const auto& r) {
+            return path == r.first || lies_below(path, r.first) || path == r.second ||
+                   lies_below(path, r.second);
+        });
+    };
+    for (const auto& [path, inode] : names_) {
+        if (!is_renamed(path) && random_() % 2 == 0) durable_names_.emplace(path, inode);
+    }
+    std::erase_if(durable_names_, [&](const auto& entry) {
+        return !names_.contains(entry.first) && !is_renamed(entry.first) && random_() % 2 == 0;
+    });
+}
+
+void FaultyFileSystem::power_cut(PowerCut cut) {
+    const std::lock_guard lock(mutex_);
+    ++generation_;
+    is_dead_ = false;
+    dies_in_ = 0;
+    if (cut == PowerCut::keep_all) durable_names_ = names_;
+    if (cut == PowerCut::random_sectors) settle_names();
+    unsynced_renames_.clear();
     if (cut != PowerCut::keep_all)
         std::erase_if(directories_, [](auto& entry) { return !entry.second; });
     names_ = durable_names_;
     for (auto& [path, inode] : names_) survive(*inode, cut);
+}
+
+/// Counts one more operation that the disk may die at.
+bool FaultyFileSystem::is_dead() {
+    if (is_due(dies_in_)) is_dead_ = true;
+    return is_dead_;
+}
+
+std::uint64_t FaultyFileSystem::write_count() const {
+    const std::lock_guard lock(mutex_);
+    return write_count_;
+}
+
+std::uint64_t FaultyFileSystem::sync_count() const {
+    const std::lock_guard lock(mutex_);
+    return sync_count_;
 }
 
 std::uint64_t FaultyFileSystem::space_used() const {
@@ -213,6 +321,7 @@ std::uint64_t FaultyFileSystem::space_used() const {
 }
 
 DiskImage FaultyFileSystem::image() const {
+    const std::lock_guard lock(mutex_);
     DiskImage image;
     for (const auto& [path, inode] : names_) image[path] = inode->current;
     return image;

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "storage/file_system.hpp"
@@ -27,7 +29,8 @@ enum class PowerCut {
     random_sectors,  ///< of each unsynced write each sector survives or not, in no order
 };
 
-/// One thread. Files opened before a power cut fail from then on.
+/// Any thread, so that a database can work on it beside a log. Files opened before a power cut fail
+/// from then on.
 class FaultyFileSystem final : public FileSystem {
   public:
     explicit FaultyFileSystem(std::uint64_t seed = 0);
@@ -40,6 +43,14 @@ class FaultyFileSystem final : public FileSystem {
     Status remove(const std::string& path) override;
     Status sync_directory(const std::string& path) override;
 
+    // What a database needs beyond the log's interface.
+    [[nodiscard]] bool is_file(const std::string& path) const;
+    [[nodiscard]] bool is_directory(const std::string& path) const;
+    Status remove_directory(const std::string& path);
+    /// Takes the place of a file at `to`; moves a directory with all that lies in it. A power cut
+    /// before the directory's sync leaves one of the two names, never none.
+    Status rename(const std::string& from, const std::string& to);
+
     /// The count-th next write (1 = the next) fails with EIO after a random part of its bytes. Only
     /// it.
     void fail_write(std::uint64_t count) { write_fails_in_ = count; }
@@ -50,12 +61,15 @@ class FaultyFileSystem final : public FileSystem {
     void set_space_bytes(std::uint64_t bytes) { space_bytes_ = bytes; }
     /// Flips one bit in what is stored and read. The file must be that long.
     void flip_bit(const std::string& path, std::uint64_t offset, unsigned bit);
+    /// From the count-th next write or sync on everything fails, until power_cut() tells what is
+    /// left.
+    void die_at(std::uint64_t count) { dies_in_ = count; }
     void power_cut(PowerCut cut);
 
     /// What a reader sees now.
     [[nodiscard]] DiskImage image() const;
-    [[nodiscard]] std::uint64_t write_count() const noexcept { return write_count_; }
-    [[nodiscard]] std::uint64_t sync_count() const noexcept { return sync_count_; }
+    [[nodiscard]] std::uint64_t write_count() const;
+    [[nodiscard]] std::uint64_t sync_count() const;
 
   private:
     class OpenFile;
@@ -70,20 +84,28 @@ class FaultyFileSystem final : public FileSystem {
     };
     using Names = std::map<std::string, std::shared_ptr<Inode>>;
 
+    // All under mutex_.
     static void apply(std::string& content, const Write& write);
+    static void move(Names& names, const std::string& from, const std::string& to);
     void survive(Inode& inode, PowerCut cut);
+    void settle_names();
     [[nodiscard]] std::uint64_t space_used() const;
+    [[nodiscard]] bool is_dead();
     Status change(Inode& inode, const std::string& path, Write write);
     Status sync(Inode& inode, const std::string& path);
 
+    mutable std::mutex mutex_;
     std::mt19937_64 random_;
     std::map<std::string, bool> directories_;  ///< true: exists for good
     Names names_;
     Names durable_names_;
+    std::vector<std::pair<std::string, std::string>> unsynced_renames_;
     std::uint64_t generation_ = 0;
-    std::uint64_t write_fails_in_ = 0;
-    std::uint64_t sync_fails_in_ = 0;
-    std::optional<std::uint64_t> space_bytes_;
+    bool is_dead_ = false;
+    std::atomic<std::uint64_t> dies_in_ = 0;
+    std::atomic<std::uint64_t> write_fails_in_ = 0;
+    std::atomic<std::uint64_t> sync_fails_in_ = 0;
+    std::atomic<std::uint64_t> space_bytes_ = UINT64_MAX;
     std::uint64_t write_count_ = 0;
     std::uint64_t sync_count_ = 0;
 };

@@ -32,9 +32,12 @@ struct Database::Implementation {
     [[nodiscard]] rocksdb::ColumnFamilyHandle* column(Column which) const {
         return columns.at(static_cast<std::size_t>(which));
     }
+    Status suspect(const Error& cause) const;
     /// Does not return.
     [[noreturn]] void fail(const Error& error) const;
 
+    std::string directory;
+    rocksdb::Env* env = nullptr;
     std::unique_ptr<rocksdb::DB> rocks;
     std::array<rocksdb::ColumnFamilyHandle*, column_count> columns{};
     StorageFatal on_fatal;

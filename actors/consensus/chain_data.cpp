@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::string_view tip_key = "meta/tip";
 constexpr std::string_view genesis_key = "meta/genesis";
-constexpr std::uint64_t log_bytes_kept = 4 * storage::log_segment_bytes_default;
 
 /// What the store keeps of a block: the record without its blobs, and what it did.
 struct BlockArchive {
@@ -92,12 +91,11 @@ storage::BlockWrites writes_of(const SealedBlock& sealed) {
 
 class StoreReader final : public ChainReader {
   public:
-    StoreReader(const Genesis& genesis, storage::ReadGuard guard)
-        : genesis_(genesis), guard_(std::move(guard)) {
-        const auto bytes = guard_.find_index(tip_key);
-        AIT_ASSERT(bytes.ok());
-        AIT_ASSERT(bytes.value().has_value());
-        auto tip = decode<Tip>(*bytes.value());
+    StoreReader(const Genesis& genesis, const storage::Database& database, storage::ReadGuard guard)
+        : genesis_(genesis), database_(database), guard_(std::move(guard)) {
+        const auto bytes = read(guard_.find_index(tip_key));
+        AIT_ASSERT(bytes.has_value());
+        auto tip = decode<Tip>(*bytes);
         AIT_ASSERT(tip.ok());
         tip_ = tip.value();
     }
@@ -108,10 +106,9 @@ class StoreReader final : public ChainReader {
     [[nodiscard]] const storage::StateReader& state() const override { return guard_.state(); }
 
     [[nodiscard]] Result<std::optional<StoredBlock>> block(std::uint64_t height) const override {
-        auto bytes = guard_.find_block(height);
-        if (!bytes.ok()) return bytes.error();
-        if (!bytes.value() || bytes.value()->empty()) return std::optional<StoredBlock>{};
-        auto archive = decode<BlockArchive>(*bytes.value());
+        const auto bytes = read(guard_.find_block(height));
+        if (!bytes || bytes->empty()) return std::optional<StoredBlock>{};
+        auto archive = decode<BlockArchive>(*bytes);
         if (!archive.ok()) return archive.error();
         auto record = decode<BlockRecord>(archive.value().record.bytes);
         if (!record.ok()) return record.error();
@@ -124,9 +121,9 @@ class StoreReader final : public ChainReader {
     }
 
     [[nodiscard]] std::optional<OperationPosition> find_operation(const Hash& hash) const override {
-        auto bytes = guard_.find_index(operation_key(hash));
-        if (!bytes.ok() || !bytes.value()) return std::nullopt;
-        auto position = decode<OperationPosition>(*bytes.value());
+        const auto bytes = read(guard_.find_index(operation_key(hash)));
+        if (!bytes) return std::nullopt;
+        auto position = decode<OperationPosition>(*bytes);
         if (!position.ok()) return std::nullopt;
         return position.value();
     }
@@ -134,9 +131,8 @@ class StoreReader final : public ChainReader {
     [[nodiscard]] std::vector<StoredEvent> events_after(std::uint64_t height, std::uint32_t index,
                                                         std::size_t count_max) const override {
         std::vector<StoredEvent> events;
-        auto page = guard_.scan_events(event_key(height, index) + '\0', count_max);
-        if (!page.ok()) return events;
-        for (const auto& [key, bytes] : page.value().rows) {
+        const auto page = read(guard_.scan_events(event_key(height, index) + '\0', count_max));
+        for (const auto& [key, bytes] : page.rows) {
             auto event = decode<StoredEvent>(bytes);
             if (event.ok()) events.push_back(std::move(event).value());
         }
@@ -144,12 +140,19 @@ class StoreReader final : public ChainReader {
     }
 
     [[nodiscard]] std::optional<std::string> blob(const Hash& hash) const override {
-        auto bytes = guard_.find_blob(hash.view());
-        return bytes.ok() ? std::move(bytes).value() : std::nullopt;
+        return read(guard_.find_blob(hash.view()));
     }
 
   private:
+    /// "There is none" would be a wrong answer where the disk cannot tell.
+    template <class T>
+    T read(Result<T> result) const {
+        if (!result.ok()) database_.fail(result.error());
+        return std::move(result).value();
+    }
+
     const Genesis& genesis_;
+    const storage::Database& database_;
     storage::ReadGuard guard_;
     Tip tip_{};
 };
@@ -284,7 +287,7 @@ Status ChainData::replay(std::uint64_t height, std::string_view payload) {
 }
 
 std::unique_ptr<ChainReader> ChainData::reader() const {
-    return std::make_unique<StoreReader>(options_.genesis, store_->read());
+    return std::make_unique<StoreReader>(options_.genesis, options_.database, store_->read());
 }
 
 Status ChainData::publish(const SealedBlock& sealed) {
@@ -302,9 +305,16 @@ Status ChainData::write(const SealedBlock& sealed) {
     return log_->sync();
 }
 
+Status ChainData::flush_state() {
+    const auto durable = store_->flush_durable();
+    return durable.ok() ? Status{} : Status(durable.error());
+}
+
 Status ChainData::prune_log() {
-    if (log_->bytes_on_disk() <= log_bytes_kept) return {};
+    if (log_->bytes_on_disk() <= options_.log_bytes_kept) return {};
     auto durable = store_->flush_durable();
+    // A full disk: pruning can wait until the state got its space.
+    if (!durable.ok() && durable.error().code == ErrorCode::limit_reached) return {};
     if (!durable.ok()) return durable.error();
     if (!durable.value()) return {};
     return log_->prune_below(*durable.value());

@@ -40,6 +40,8 @@ class ChainData {
         const Clock& clock;
         std::uint64_t segment_bytes = storage::log_segment_bytes_default;
         storage::StoreOptions store{};
+        /// Beyond it the log is pruned of what the state holds durably.
+        std::uint64_t log_bytes_kept = 4 * storage::log_segment_bytes_default;
     };
     /// Opens log and store, executes genesis where the store is empty, replays what the store
     /// lacks. Errors: corrupt_data, storage_failed, check_failed (another genesis, rules that
@@ -63,6 +65,8 @@ class ChainData {
     Status write(const SealedBlock& sealed);
     /// Log writer only: drops log segments that the store holds durably, when there are many.
     Status prune_log();
+    /// Makes the state durable up to the last published block. Blocks.
+    Status flush_state();
 
   private:
     explicit ChainData(Options options);
