@@ -1,0 +1,201 @@
+// jobs_load: puts the durable life of jobs on a node or on Redis, measures it and checks it.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "runtime/base/codec/json.hpp"
+#include "runtime/base/limits.hpp"
+#include "tests/benchmarks/options.hpp"
+
+namespace {
+
+using namespace ait;  // NOLINT(google-build-using-namespace): a program's own file
+using namespace ait::benchmarks;
+
+/// What the server says in the end, beside what it acknowledged.
+struct Check {
+    std::uint64_t lost = 0;  ///< acknowledged, and not there
+    std::uint64_t doubled = 0;
+    std::uint64_t sampled = 0;  ///< jobs looked at one by one
+    std::uint64_t open = 0;     ///< jobs of the server that are not done
+    std::uint64_t empty_leases = 0;
+};
+
+int fail(const Error& error) {
+    std::fputs(render_error(error).c_str(), stderr);
+    return error_code_row(error.code).exit_status;
+}
+
+std::size_t jobs_expected(const Options& options) {
+    constexpr std::uint64_t jobs_per_second_max = 60'000;
+    constexpr std::uint64_t jobs_most = 8'000'000;
+    const auto ms = static_cast<std::uint64_t>(options.load.warm_up_ms + options.load.measure_ms);
+    const std::uint64_t by_time = ms * jobs_per_second_max / 1'000;
+    const std::uint64_t by_count =
+        options.load.jobs_max == 0 ? by_time : options.load.jobs_max * 5 / 4;
+    return std::min({by_time, by_count, jobs_most});
+}
+
+Check check_of(const JobBook& book) {
+    const auto& totals = book.totals();
+    return {.lost = book.count_unfinished(),
+            .doubled = totals.submitted_twice + totals.leased_twice + totals.completed_twice};
+}
+
+Json latency_json(const Histogram& histogram) {
+    return Json{{"p50_us", histogram.quantile_us(0.50)},
+                {"p99_us", histogram.quantile_us(0.99)},
+                {"max_us", histogram.max_us()},
+                {"count", histogram.count()}};
+}
+
+double share(std::int64_t part, std::int64_t whole) {
+    return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+Json report_json(const Options& options, const LoadFigures& figures, const Check& check) {
+    Json latency = Json::object();
+    for (std::size_t i = 0; i < step_count; ++i)
+        latency[std::string(step_names[i])] = latency_json(figures.latency[i]);
+    const auto requests = static_cast<std::int64_t>(figures.requests);
+    const auto jobs = static_cast<std::int64_t>(figures.jobs);
+    const bool is_node = options.peer == Peer::node;
+    return Json{
+        {"server", is_node ? "node" : "redis"},
+        {"batch", options.node.batch},
+        {"connections", options.load.connections},
+        {"seconds", share(figures.measured_us, 1'000'000)},
+        {"jobs", figures.jobs},
+        {"jobs_per_second", share(jobs * 1'000'000, figures.measured_us)},
+        {"requests", figures.requests},
+        {"latency", latency},
+        {"generator_cores", share(figures.cpu.own_us, figures.measured_us)},
+        {"generator_us_per_request", share(figures.cpu.own_us, requests)},
+        {"server_cores", share(figures.cpu.server_us, figures.measured_us)},
+        {"server_us_per_job", share(figures.cpu.server_us, jobs)},
+        {"machine_cores", share(figures.cpu.machine_us, figures.measured_us)},
+        {"machine_disk_wait_cores", share(figures.cpu.machine_wait_us, figures.measured_us)},
+        {"server_resident_bytes", resident_bytes(options.load.server_pid)},
+        {"lost", check.lost},
+        {"doubled", check.doubled},
+        {"sampled", check.sampled},
+        {"open", check.open},
+        {"empty_leases", check.empty_leases}};
+}
+
+void print_report(const Options& options, const LoadFigures& figures, const Check& check) {
+    const Json report = report_json(options, figures, check);
+    if (options.is_json) {
+        std::puts(dump_json(report).c_str());
+        return;
+    }
+    fmt::print("{}: {:.0f} jobs/s ({} jobs in {:.2f} s, {} a request, {} connections)\n",
+               report["server"].get<std::string>(), report["jobs_per_second"].get<double>(),
+               figures.jobs, report["seconds"].get<double>(), options.node.batch,
+               options.load.connections);
+    for (std::size_t i = 0; i < step_count; ++i) {
+        const Histogram& latency = figures.latency[i];
+        if (latency.count() == 0) continue;
+        const auto ms = [](std::int64_t us) { return static_cast<double>(us) / 1'000; };
+        fmt::print("  {:<6} p50 {:6.2f} ms  p99 {:6.2f} ms  max {:6.2f} ms\n", step_names[i],
+                   ms(latency.quantile_us(0.5)), ms(latency.quantile_us(0.99)),
+                   ms(latency.max_us()));
+    }
+    fmt::print(
+        "  CPU: generator {:.2f} cores ({:.1f} us a request), server {:.2f} cores ({:.1f} us a "
+        "job), machine {:.2f} cores\n",
+        report["generator_cores"].get<double>(), report["generator_us_per_request"].get<double>(),
+        report["server_cores"].get<double>(), report["server_us_per_job"].get<double>(),
+        report["machine_cores"].get<double>());
+    fmt::print(
+        "  checked: {} lost, {} doubled ({} looked at one by one), {} open; {} empty leases\n",
+        check.lost, check.doubled, check.sampled, check.open, check.empty_leases);
+}
+
+/// What the chain itself says of the jobs whose end it acknowledged.
+Status ask_node(NodeSetup& setup, const NodeProtocol& protocol, const JobBook& book,
+                std::uint64_t completed_before, Check& check) {
+    const auto completed = setup.count_completed(protocol.miners());
+    if (!completed.ok()) return completed.error();
+    const std::uint64_t expected = completed_before + book.totals().completed;
+    if (completed.value() < expected) check.lost += expected - completed.value();
+    if (completed.value() > expected) check.doubled += completed.value() - expected;
+    const auto wrong = setup.count_not_completed(book.sample());
+    if (!wrong.ok()) return wrong.error();
+    check.lost += wrong.value();
+    check.sampled = book.sample().size();
+    const auto open = setup.count_open();
+    if (!open.ok()) return open.error();
+    check.open = open.value();
+    return {};
+}
+
+Result<Check> load_node(const Options& options, LoadFigures& figures) {
+    auto token = read_token(options.token_file);
+    if (!token.ok()) return token.error();
+    NodeSetup setup({.endpoint = {.host = options.load.host, .port = options.load.port},
+                     .token = token.value()});
+    const auto facts = setup.facts();
+    if (!facts.ok()) return facts.error();
+    const auto concurrency = static_cast<std::uint32_t>(
+        std::min<std::size_t>(options.node.batch, limits::lease_jobs_max));
+    auto miners = setup.miners(facts.value(), options.seed, options.load.connections, concurrency);
+    if (!miners.ok()) return miners.error();
+    const auto before = setup.count_completed(miners.value());
+    if (!before.ok()) return before.error();
+    JobBook book(jobs_expected(options));
+    NodeProtocol protocol(options.node, facts.value(), token.value(), std::move(miners).value(),
+                          book);
+    auto measured = run_load(protocol, options.load);
+    if (!measured.ok()) return measured.error();
+    figures = measured.value();
+    Check check = check_of(book);
+    check.empty_leases = protocol.empty_leases();
+    // Where others' jobs wait in front, one's own are left in the queue instead of them.
+    const std::uint64_t swapped = book.count_foreign();
+    check.lost -= std::min(check.lost, options.node.submits_only ? check.lost : swapped);
+    const Status asked = ask_node(setup, protocol, book, before.value(), check);
+    if (!asked.ok()) return asked.error();
+    return check;
+}
+
+Result<Check> load_redis(const Options& options, LoadFigures& figures) {
+    const Status cleared = clear_redis_lists(options.load);
+    if (!cleared.ok()) return cleared.error();
+    JobBook book(jobs_expected(options));
+    RedisProtocol protocol(options.redis, options.load.connections, book);
+    auto measured = run_load(protocol, options.load);
+    if (!measured.ok()) return measured.error();
+    figures = measured.value();
+    Check check = check_of(book);
+    check.empty_leases = protocol.empty_leases();
+    const auto counts = count_redis_lists(options.load);
+    if (!counts.ok()) return counts.error();
+    check.open = counts.value().queued + counts.value().held;
+    const std::uint64_t completed = book.totals().completed;
+    if (counts.value().results < completed) check.lost += completed - counts.value().results;
+    if (counts.value().results > completed) check.doubled += counts.value().results - completed;
+    return check;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+    const auto options = read_options(std::vector<std::string>(values + 1, values + count));
+    if (!options.ok()) return fail(options.error());
+    if (options.value().wants_help) {
+        std::fputs(usage, stdout);
+        return 0;
+    }
+    LoadFigures figures;
+    const auto check = options.value().peer == Peer::node ? load_node(options.value(), figures)
+                                                          : load_redis(options.value(), figures);
+    if (!check.ok()) return fail(check.error());
+    print_report(options.value(), figures, check.value());
+    if (check.value().lost == 0 && check.value().doubled == 0) return 0;
+    return fail(
+        Error{ErrorCode::check_failed, "Jobs were lost or doubled.",
+              fmt::format("{} lost, {} doubled.", check.value().lost, check.value().doubled),
+              "Look at the server's log."});
+}
