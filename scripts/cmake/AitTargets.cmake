@@ -37,24 +37,54 @@ function(ait_library room)
     endif()
 endfunction()
 
+# ait_sanitized(<program>): what TSan leaves out goes with the program, so that it holds wherever and
+# by whomever it is started.
+function(ait_sanitized name)
+    if(AIT_SANITIZE MATCHES "thread")
+        target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/scripts/cmake/tsan_suppressions.cpp)
+    endif()
+endfunction()
+
 # ait_program(<name> SOURCES ... LINK ...): a binary in bin/.
 function(ait_program name)
     cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
     add_executable(${name} ${ARG_SOURCES})
     target_link_libraries(${name} PRIVATE ait::warnings ${ARG_LINK})
+    ait_sanitized(${name})
 endfunction()
 
-# ait_test(<name> SOURCES ... LINK ... [TIMEOUT seconds]): a GoogleTest program in tests/bin, each test known to ctest.
+# ait_test(<name> SOURCES ... LINK ... [TIMEOUT seconds] [THREADED]): a GoogleTest program in tests/bin,
+# each test known to ctest. THREADED: actors or threads run in it, so that scripts/test runs it under
+# TSan (target and label "threaded").
+add_custom_target(threaded)
 function(ait_test name)
-    cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+    cmake_parse_arguments(ARG "THREADED" "TIMEOUT" "SOURCES;LINK" ${ARGN})
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 120)
+    endif()
+    set(properties TIMEOUT ${ARG_TIMEOUT})
+    if(ARG_THREADED)
+        list(APPEND properties LABELS threaded)
+        add_dependencies(threaded ${name})
     endif()
     add_executable(${name} ${ARG_SOURCES})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
     target_link_libraries(${name} PRIVATE ait::warnings ${ARG_LINK} GTest::gmock_main)
+    ait_sanitized(${name})
     target_compile_definitions(${name} PRIVATE AIT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
+endfunction()
+
+# ait_plant(<copy> <source> <patch>): the file <copy> is <source> with a bug planted into it. A target
+# that compiles it beside the source's library gets the copy's symbols: it defines all that the
+# library's object would, so that the linker never asks for that one.
+function(ait_plant copy source patch)
+    get_filename_component(folder ${copy} DIRECTORY)
+    file(MAKE_DIRECTORY ${folder})
+    add_custom_command(OUTPUT ${copy}
+        COMMAND patch --quiet --output=${copy} ${PROJECT_SOURCE_DIR}/${source} ${patch}
+        DEPENDS ${PROJECT_SOURCE_DIR}/${source} ${patch}
+        COMMENT "Planting a bug into ${source}" VERBATIM)
 endfunction()
 
 # ait_fuzzer(<name> SOURCES ... LINK ...): a libFuzzer harness in fuzz/; only when clang compiles.
