@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/coordinator/matching.hpp"
+#include "actors/coordinator/queue.hpp"
 #include "runtime/base/clock.hpp"
 
 namespace ait::coordinator {
@@ -57,7 +58,8 @@ CandidateView candidate_of(const Job& job, const miner::MinerRecord& miner,
                            const ExplainMoment& moment) {
     MatchMoment match_moment{
         .now_ms = moment.now_ms,
-        .miner_lost_ms = static_cast<std::int64_t>(moment.parameters.miner_lost_ms)};
+        .miner_lost_ms = static_cast<std::int64_t>(moment.parameters.miner_lost_ms),
+        .lease_ms = static_cast<std::int64_t>(moment.parameters.lease_ms)};
     // A recent transaction proves life; without one only the miner's own node knows.
     if (moment.now_ms - miner.last_active_ms <= match_moment.miner_lost_ms) {
         match_moment.last_heard_ms = miner.last_active_ms;
@@ -117,12 +119,13 @@ void explain_waiting(ExplainView& view, const Job& job) {
 void explain_running(ExplainView& view, const Job& job, const ExplainMoment& moment) {
     const Lease& lease = *job.lease;
     view.held_by = miner::miner_id_of(lease.miner);
-    view.summary = view.held_by + " works on it, attempt " + std::to_string(lease.attempt) +
-                   " of " + std::to_string(moment.parameters.attempts_max) + ".";
-    view.next = "Unless the miner renews, its lease ends at " + to_rfc3339(lease.expires_at_ms) +
-                (lease.attempt < moment.parameters.attempts_max
-                     ? " and the job is queued again."
-                     : " and the job fails: no attempt is left.");
+    const std::size_t attempt = job.past_attempts.size() + 1;
+    view.summary = view.held_by + " works on it, attempt " + std::to_string(attempt) + " of " +
+                   std::to_string(moment.parameters.attempts_max) + ".";
+    view.next =
+        "Unless the miner renews, its lease ends at " + to_rfc3339(lease.expires_at_ms) +
+        (attempt < moment.parameters.attempts_max ? " and the job is queued again."
+                                                  : " and the job fails: no attempt is left.");
     view.next_change_at = UnixMs{std::min(lease.expires_at_ms, job.expires_at_ms)};
 }
 

@@ -7,7 +7,6 @@ using storage::StateReader;
 using storage::StateView;
 
 constexpr std::string_view record_prefix = "job/record/";
-constexpr std::string_view queue_prefix = "job/queue/";
 constexpr std::string_view owner_prefix = "job/owner/";
 constexpr std::string_view unpaid_prefix = "job/unpaid/";
 constexpr std::string_view unpaid_count_prefix = "job/unpaid_count/";
@@ -21,10 +20,6 @@ struct UnpaidCount {
 
 std::string keyed(std::string_view prefix, std::string_view id) {
     return std::string(prefix) + std::string(id);
-}
-
-std::string queue_key(std::uint64_t sequence) {
-    return keyed(queue_prefix, big_endian(sequence));
 }
 
 /// Time counts down, so that a scan meets the newest first.
@@ -106,34 +101,6 @@ void erase_job(StateView& view, const Job& job) {
     AIT_ASSERT(is_terminal(job.state));
     view.erase(owner_key(job));
     view.erase(keyed(record_prefix, job.id));
-}
-
-void put_in_queue(StateView& view, const Job& job) {
-    view.put(queue_key(job.sequence), job.id);
-}
-
-void take_from_queue(StateView& view, const Job& job) {
-    view.erase(queue_key(job.sequence));
-}
-
-void for_each_queued(const StateReader& reader,
-                     const std::function<bool(std::string_view)>& visit) {
-    reader.scan(queue_prefix, queue_prefix,
-                [&](std::string_view, std::string_view job_id) { return visit(job_id); });
-}
-
-std::optional<std::uint64_t> queue_position(const StateReader& reader, const Job& job,
-                                            std::uint64_t positions_max) {
-    if (!reader.get(queue_key(job.sequence))) return std::nullopt;
-    std::uint64_t position = 0;
-    bool found = false;
-    for_each_queued(reader, [&](std::string_view job_id) {
-        ++position;
-        found = job_id == job.id;
-        return !found && position < positions_max;
-    });
-    if (!found) return std::nullopt;
-    return position;
 }
 
 std::uint64_t unpaid_count(const StateReader& reader, const Address& owner) {

@@ -177,15 +177,6 @@ void store_counters(storage::StateView& view, const Counters& counters);
 void insert_job(storage::StateView& view, const Job& job);
 void erase_job(storage::StateView& view, const Job& job);
 
-void put_in_queue(storage::StateView& view, const Job& job);
-void take_from_queue(storage::StateView& view, const Job& job);
-/// Ids in the queue's order; return false to stop. Do not write meanwhile.
-void for_each_queued(const storage::StateReader& reader,
-                     const std::function<bool(std::string_view job_id)>& visit);
-/// 1 = next; null when it is not in the queue or behind more than `positions_max` others.
-std::optional<std::uint64_t> queue_position(const storage::StateReader& reader, const Job& job,
-                                            std::uint64_t positions_max = 100'000);
-
 /// Jobs of an account that can still be paid.
 std::uint64_t unpaid_count(const storage::StateReader& reader, const Address& owner);
 void add_unpaid(storage::StateView& view, const Job& job);

@@ -2,6 +2,7 @@
 
 #include "actors/coordinator/events.hpp"
 #include "actors/coordinator/matching.hpp"
+#include "actors/coordinator/queue.hpp"
 #include "actors/coordinator/settlement.hpp"
 #include "actors/coordinator/state.hpp"
 #include "actors/coordinator/transitions.hpp"
@@ -35,25 +36,31 @@ Result<MinerRecord> asking_miner(const StateView& view, const Address& address,
     return std::move(*miner);
 }
 
-/// The queue's first jobs that match, oldest first. Reads only.
+MatchMoment moment_of(const Context& context) {
+    const auto& parameters = context.genesis.parameters;
+    return {.now_ms = context.block_time_unix_ms,
+            .miner_lost_ms = static_cast<std::int64_t>(parameters.miner_lost_ms),
+            .lease_ms = static_cast<std::int64_t>(parameters.lease_ms),
+            .last_heard_ms = context.block_time_unix_ms};  // it is asking right now
+}
+
+/// The jobs whose turn it is at this miner. Reads only.
 std::vector<Job> pick_jobs(const StateView& view, const MinerRecord& miner, std::size_t count_max,
                            const Context& context) {
-    const MatchMoment moment{
-        .now_ms = context.block_time_unix_ms,
-        .miner_lost_ms = static_cast<std::int64_t>(context.genesis.parameters.miner_lost_ms),
-        .last_heard_ms = context.block_time_unix_ms};  // it is asking right now
-    std::vector<Job> picked;
-    std::size_t scanned = 0;
-    for_each_queued(view, [&](std::string_view job_id) {
-        auto job = find_job(view, job_id);
-        AIT_ASSERT(job.has_value());
-        // More may be due than one block works off: such a job is left for its due entry.
-        const bool in_time = job->expires_at_ms > context.block_time_unix_ms;
-        if (in_time && is_match(*job, miner, moment)) picked.push_back(std::move(*job));
-        ++scanned;
-        return picked.size() < count_max && scanned < queue_scan_max;
-    });
-    return picked;
+    if (miner.rests_until_ms > context.block_time_unix_ms) return {};
+    const MatchMoment moment = moment_of(context);
+    return next_in_turn(
+        view, {// Miners begin in different places, lest all serve the same owners first.
+               .after = miner.served_owner.is_zero() ? miner.address : miner.served_owner,
+               .count_max = count_max,
+               .height = context.height,
+               .takes_class = [&](const Job& job) { return is_match_of_class(job, miner, moment); },
+               .takes_job =
+                   [&](const Job& job) {
+                       // More may be due than one block works off: such a job is left for its due
+                       // entry.
+                       return job.expires_at_ms > moment.now_ms && is_match(job, miner, moment);
+                   }});
 }
 
 LeasedJob leased_view(const Job& job) {
@@ -148,6 +155,7 @@ Result<Outcome> apply(StateView& view, const LeaseJobs& tx, const Context& conte
     LeaseAnswer answer;
     for (Job& job : pick_jobs(view, miner, std::min(tx.count_max, free), context)) {
         start_lease(view, job, miner, context, outcome.events);
+        miner.served_owner = job.owner;
         answer.jobs.push_back(leased_view(job));
     }
     miner.last_active_ms = context.block_time_unix_ms;
@@ -176,6 +184,21 @@ Result<Outcome> apply(StateView& view, const RenewLeases& tx, const Context& con
     found.value().last_active_ms = context.block_time_unix_ms;
     miner::store_miner(view, found.value());
     return Outcome{.response = encode(answer)};
+}
+
+Result<Outcome> apply(StateView& view, const ReleaseLeases& tx, const Context& context) {
+    const auto found = asking_miner(view, tx.miner, context);
+    if (!found.ok()) return found.error();
+    Outcome outcome;
+    ReleaseAnswer answer;
+    for (const ReleasedLease& released : tx.jobs) {
+        auto job = held_job(view, released.job_id, released.attempt, context);
+        if (!job.ok()) continue;  // it went elsewhere meanwhile
+        withdraw_lease(view, job.value(), context, outcome.events);
+        answer.released.push_back(released.job_id);
+    }
+    outcome.response = encode(answer);
+    return outcome;
 }
 
 Result<Outcome> apply(StateView& view, const CompleteJob& tx, const Context& context) {
@@ -224,7 +247,8 @@ Result<Outcome> apply(StateView& view, const FailJob& tx, const Context& context
     }
     const JobError error{.code = tx.error_code, .message = tx.message};
     Outcome outcome;
-    end_lease(view, job, AttemptEnd::failed, context);
+    end_lease(view, job, AttemptEnd::failed, context,
+              tx.retryable ? Fault::of_miner : Fault::of_job);
     bool requeued = false;
     if (tx.retryable) {
         requeued = retry_or_fail(view, job, error, context, outcome.events);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "actors/coordinator/patience.hpp"
 #include "actors/miner/gpu_spec.hpp"
+#include "runtime/base/clock.hpp"
 
 namespace ait::coordinator {
 namespace {
@@ -115,6 +117,11 @@ bool is_alive(const MatchMoment& moment) {
     return !moment.last_heard_ms || moment.now_ms - *moment.last_heard_ms <= moment.miner_lost_ms;
 }
 
+/// When the miner has waited long enough, for this job and for any.
+std::int64_t rested_at_ms(const Job& job, const MinerRecord& miner, const MatchMoment& moment) {
+    return std::max(miner.rests_until_ms, retry_at_ms(job, miner.address, moment.lease_ms));
+}
+
 RuleVerdict verdict(bool passed, std::string why, std::string remedy) {
     if (passed) return {Verdict::passed, std::move(why), ""};
     return {Verdict::failed, std::move(why), std::move(remedy)};
@@ -129,6 +136,17 @@ RuleVerdict alive_verdict(const MatchMoment& moment) {
                    "Last heard of " + std::to_string(silent_ms) + " ms ago; lost after " +
                        std::to_string(moment.miner_lost_ms) + " ms.",
                    "Start the miner again: aitbc miner start.");
+}
+
+RuleVerdict rested_verdict(const Job& job, const MinerRecord& miner, const MatchMoment& moment) {
+    const std::int64_t rested_at = rested_at_ms(job, miner, moment);
+    if (rested_at <= moment.now_ms) return verdict(true, "It has no failure to rest from.", "");
+    const std::string until = to_rfc3339(rested_at);
+    const std::string why = rested_at == miner.rests_until_ms
+                                ? "It failed " + std::to_string(miner.failures_in_row) +
+                                      " times in a row and rests until " + until + "."
+                                : "It failed this job and may have it again at " + until + ".";
+    return verdict(false, why, "Wait until then; any other miner may have the job at once.");
 }
 
 std::string models_wanted(const Job& job) {
@@ -178,10 +196,16 @@ bool names_gpu(std::string_view name, std::string_view wanted) {
            needed.empty();
 }
 
-bool is_match(const Job& job, const MinerRecord& miner, const MatchMoment& moment) {
+bool is_match_of_class(const Job& job, const MinerRecord& miner, const MatchMoment& moment) {
     return takes_work(job, miner) && does_type(job, miner) && has_models(job, miner) &&
            has_gpu(job, miner) && has_memory(job, miner) && is_cheap_enough(job, miner) &&
-           is_in_region(job, miner) && has_capacity(miner) && is_alive(moment);
+           is_in_region(job, miner) && has_capacity(miner) && is_alive(moment) &&
+           miner.rests_until_ms <= moment.now_ms;
+}
+
+bool is_match(const Job& job, const MinerRecord& miner, const MatchMoment& moment) {
+    return is_match_of_class(job, miner, moment) &&
+           rested_at_ms(job, miner, moment) <= moment.now_ms;
 }
 
 MatchReport match(const Job& job, const MinerRecord& miner, const MatchMoment& moment) {
@@ -227,6 +251,7 @@ MatchReport match(const Job& job, const MinerRecord& miner, const MatchMoment& m
                                      "It runs " + std::to_string(miner.jobs_running) + " of " +
                                          std::to_string(offer.concurrency) + " jobs.",
                                      "Wait until it is done with one, or raise its concurrency."));
+    set(MatchRule::rested, rested_verdict(job, miner, moment));
     AIT_ASSERT(report.is_match() == is_match(job, miner, moment));
     return report;
 }

@@ -32,11 +32,14 @@ struct MatchReport {
 struct MatchMoment {
     std::int64_t now_ms = 0;
     std::int64_t miner_lost_ms = 0;
+    std::int64_t lease_ms = 30'000;
     /// When the miner was last heard of, where the asker knows: heartbeats are not in state.
     std::optional<std::int64_t> last_heard_ms{};
 };
 
 MatchReport match(const Job& job, const miner::MinerRecord& miner, const MatchMoment& moment);
+/// The part of a match that holds for all jobs of the same type, model and constraints.
+bool is_match_of_class(const Job& job, const miner::MinerRecord& miner, const MatchMoment& moment);
 /// match(...).is_match() without the words, for the queue.
 bool is_match(const Job& job, const miner::MinerRecord& miner, const MatchMoment& moment);
 

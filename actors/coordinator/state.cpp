@@ -269,6 +269,7 @@ consensus::DomainRules domain_rules() {
         consensus::rule<PayJob, &apply>("job.pay", Authority::account),
         consensus::rule<LeaseJobs, &apply>("job.lease", Authority::node),
         consensus::rule<RenewLeases, &apply>("job.renew", Authority::node),
+        consensus::rule<ReleaseLeases, &apply>("job.release", Authority::node),
         consensus::rule<CompleteJob, &apply>("job.complete", Authority::account),
         consensus::rule<FailJob, &apply>("job.fail", Authority::account),
     };
@@ -276,6 +277,7 @@ consensus::DomainRules domain_rules() {
         consensus::DueRule{lease_due, &lease_expired},
         consensus::DueRule{expiry_due, &job_expired},
         consensus::DueRule{forget_due, &job_forgotten},
+        consensus::DueRule{retry_due, &look_again},
     };
     return {.rules = rules, .due_rules = due_rules};
 }

@@ -9,9 +9,6 @@
 
 namespace ait::coordinator {
 
-/// Entries of the queue that one lease looks at.
-inline constexpr std::size_t queue_scan_max = 1'024;
-
 // By the owner (state.cpp).
 Result<consensus::Outcome> apply(storage::StateView& view, const SubmitJob& tx,
                                  const consensus::Context& context);
@@ -25,6 +22,8 @@ Result<consensus::Outcome> apply(storage::StateView& view, const PayJob& tx,
 Result<consensus::Outcome> apply(storage::StateView& view, const LeaseJobs& tx,
                                  const consensus::Context& context);
 Result<consensus::Outcome> apply(storage::StateView& view, const RenewLeases& tx,
+                                 const consensus::Context& context);
+Result<consensus::Outcome> apply(storage::StateView& view, const ReleaseLeases& tx,
                                  const consensus::Context& context);
 Result<consensus::Outcome> apply(storage::StateView& view, const CompleteJob& tx,
                                  const consensus::Context& context);

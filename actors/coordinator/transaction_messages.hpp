@@ -52,6 +52,7 @@ enum class MatchRule : std::uint8_t {
     region,
     alive,
     capacity,
+    rested,
 };
 
 }  // namespace ait::coordinator
@@ -78,8 +79,9 @@ struct EnumNames<coordinator::Verdict> {
 };
 template <>
 struct EnumNames<coordinator::MatchRule> {
-    static constexpr std::array<std::string_view, 9> names{
-        "status", "type", "model", "gpu", "memory", "price", "region", "alive", "capacity"};
+    static constexpr std::array<std::string_view, 10> names{"status",   "type",  "model",  "gpu",
+                                                            "memory",   "price", "region", "alive",
+                                                            "capacity", "rested"};
 };
 }  // namespace ait
 
@@ -294,6 +296,36 @@ struct RenewAnswer {
             field("renewed", &T::renewed, "Still held."),
             field("lost", &T::lost, "Not held any more: stop working on them."),
             field("lease_expires_at", &T::lease_expires_at, "Of those that are held.")};
+    }
+};
+
+struct ReleasedLease {
+    std::string job_id{};
+    std::uint32_t attempt = 0;
+    static constexpr auto fields() {
+        using T = ReleasedLease;
+        return std::tuple{field("job_id", &T::job_id, "Which job.", limits::id_bytes_max),
+                          field("attempt", &T::attempt, "Which lease of it.")};
+    }
+};
+
+/// "job.release", by a node for the miner: leases that never reached it. The jobs wait again as if
+/// nobody had had them; what is not held as named is left alone.
+struct ReleaseLeases {
+    Address miner{};
+    std::vector<ReleasedLease> jobs{};
+    static constexpr auto fields() {
+        using T = ReleaseLeases;
+        return std::tuple{field("miner", &T::miner, "Account of the miner."),
+                          field("jobs", &T::jobs, "Which.", limits::lease_jobs_max)};
+    }
+};
+
+struct ReleaseAnswer {
+    std::vector<std::string> released{};
+    static constexpr auto fields() {
+        return std::tuple{
+            field("released", &ReleaseAnswer::released, "Waiting again.", limits::lease_jobs_max)};
     }
 };
 

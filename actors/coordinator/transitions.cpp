@@ -1,6 +1,9 @@
 #include "actors/coordinator/transitions.hpp"
 
+#include <algorithm>
+
 #include "actors/coordinator/events.hpp"
+#include "actors/coordinator/queue.hpp"
 #include "actors/coordinator/settlement.hpp"
 
 namespace ait::coordinator {
@@ -17,8 +20,9 @@ bool is_in_queue(const Job& job) {
     return !is_terminal(job.state) && job.state != JobState::processing && job.queued_at_ms != 0;
 }
 
-void count_ended_lease(StateView& view, const Address& address, AttemptEnd end,
-                       const Context& context) {
+/// Answers when the miner's rest ends.
+std::int64_t count_ended_lease(StateView& view, const Address& address, AttemptEnd end, Fault fault,
+                               const Context& context) {
     auto miner = miner::find_miner(view, address);
     AIT_ASSERT(miner.has_value());
     AIT_ASSERT(miner->jobs_running > 0);
@@ -30,7 +34,9 @@ void count_ended_lease(StateView& view, const Address& address, AttemptEnd end,
     if (end == AttemptEnd::completed || end == AttemptEnd::failed) {
         miner->last_active_ms = context.block_time_unix_ms;
     }
+    note_end(*miner, end, fault, context);
     miner::store_miner(view, *miner);
+    return miner->rests_until_ms;
 }
 
 }  // namespace
@@ -113,20 +119,43 @@ void renew_lease(StateView& view, Job& job, std::int64_t expires_at_ms) {
     store_job(view, job);
 }
 
-void end_lease(StateView& view, Job& job, AttemptEnd end, const Context& context) {
+void end_lease(StateView& view, Job& job, AttemptEnd end, const Context& context, Fault fault) {
     AIT_ASSERT(job.state == JobState::processing);
     AIT_ASSERT(job.lease.has_value());
     AIT_ASSERT(end != AttemptEnd::running);
-    const Lease& lease = *job.lease;
+    const Lease lease = *job.lease;
     consensus::cancel_due(view, lease.expires_at_ms, lease_due, job.id);
     remove_held(view, lease.miner, job.id);
-    count_ended_lease(view, lease.miner, end, context);
+    const std::int64_t rests_until_ms = count_ended_lease(view, lease.miner, end, fault, context);
     AIT_ASSERT(job.past_attempts.size() < attempts_kept_max);  // genesis bounds attempts_max
     job.past_attempts.push_back({.miner = lease.miner,
                                  .leased_at_ms = lease.leased_at_ms,
                                  .ended_at_ms = context.block_time_unix_ms,
                                  .end = end});
     job.lease.reset();
+    const auto lease_ms = static_cast<std::int64_t>(context.genesis.parameters.lease_ms);
+    const std::int64_t again_ms = std::max(rests_until_ms, retry_at_ms(job, lease.miner, lease_ms));
+    if (again_ms > context.block_time_unix_ms) {
+        consensus::schedule_due(view, again_ms, retry_due, job.id);
+    }
+}
+
+void withdraw_lease(StateView& view, Job& job, const Context& context, Events& events) {
+    AIT_ASSERT(job.state == JobState::processing);
+    AIT_ASSERT(job.lease.has_value());
+    const Lease lease = *job.lease;
+    consensus::cancel_due(view, lease.expires_at_ms, lease_due, job.id);
+    remove_held(view, lease.miner, job.id);
+    auto miner = miner::find_miner(view, lease.miner);
+    AIT_ASSERT(miner.has_value());
+    AIT_ASSERT(miner->jobs_running > 0);
+    --miner->jobs_running;
+    miner::store_miner(view, *miner);
+    job.lease.reset();
+    events.push_back(job_event(job, "job.lease_withdrawn",
+                               {{"miner_id", miner::miner_id_of(lease.miner)},
+                                {"attempt", std::to_string(lease.attempt)}}));
+    enqueue(view, job, context, events);
 }
 
 bool retry_or_fail(StateView& view, Job& job, const JobError& error, const Context& context,
@@ -134,7 +163,8 @@ bool retry_or_fail(StateView& view, Job& job, const JobError& error, const Conte
     AIT_ASSERT(!job.lease.has_value());
     AIT_ASSERT(!job.past_attempts.empty());
     job.past_attempts.back().error_code = error.code;
-    if (job.attempts < context.genesis.parameters.attempts_max) {
+    // Attempts that were withdrawn are not among the past ones.
+    if (job.past_attempts.size() < context.genesis.parameters.attempts_max) {
         enqueue(view, job, context, events);
         return true;
     }
@@ -213,6 +243,10 @@ Events job_forgotten(StateView& view, std::string_view job_id, const Context&) {
         remove_unpaid(view, *job);
     }
     erase_job(view, *job);
+    return {};
+}
+
+Events look_again(StateView&, std::string_view, const Context&) {
     return {};
 }
 

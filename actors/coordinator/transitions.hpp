@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "actors/coordinator/job.hpp"
+#include "actors/coordinator/patience.hpp"
 #include "actors/miner/registry.hpp"
 
 namespace ait::coordinator {
@@ -26,6 +27,7 @@ using Events = std::vector<consensus::Event>;
 inline constexpr std::string_view lease_due = "job.lease_expired";
 inline constexpr std::string_view expiry_due = "job.expired";
 inline constexpr std::string_view forget_due = "job.forgotten";
+inline constexpr std::string_view retry_due = "job.retry";
 /// Terminal jobs leave the state after this; the log keeps what they did.
 inline constexpr std::int64_t job_kept_ms = 30LL * 24 * 3'600'000;
 
@@ -48,7 +50,11 @@ void start_lease(storage::StateView& view, Job& job, miner::MinerRecord& miner,
 void renew_lease(storage::StateView& view, Job& job, std::int64_t expires_at_ms);
 /// Takes a processing job from its miner. The job has no state until the caller moves it on.
 void end_lease(storage::StateView& view, Job& job, AttemptEnd end,
-               const consensus::Context& context);
+               const consensus::Context& context, Fault fault = Fault::of_miner);
+/// Takes back a lease that never reached its miner: the job waits again and no attempt is used up,
+/// though its number is.
+void withdraw_lease(storage::StateView& view, Job& job, const consensus::Context& context,
+                    Events& events);
 
 /// After a lease without a result: back into the queue if an attempt is left, else failed.
 /// Answers whether it was queued again.
@@ -63,12 +69,15 @@ void finish(storage::StateView& view, Job& job, JobState state, const consensus:
 std::vector<std::string> release_leases_of(storage::StateView& view, const Address& miner,
                                            const consensus::Context& context, Events& events);
 
-/// Due functions, by lease_due, expiry_due, forget_due.
+/// Due functions, by lease_due, expiry_due, forget_due, retry_due. The last one changes nothing: a
+/// block at the end of a pause makes waiting polls look again.
 Events lease_expired(storage::StateView& view, std::string_view job_id,
                      const consensus::Context& context);
 Events job_expired(storage::StateView& view, std::string_view job_id,
                    const consensus::Context& context);
 Events job_forgotten(storage::StateView& view, std::string_view job_id,
                      const consensus::Context& context);
+Events look_again(storage::StateView& view, std::string_view job_id,
+                  const consensus::Context& context);
 
 }  // namespace ait::coordinator

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/coordinator/queue.hpp"
 #include "actors/miner/gpu_spec.hpp"
 #include "actors/miner/registry.hpp"
 #include "runtime/base/codec/json.hpp"

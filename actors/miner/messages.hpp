@@ -142,6 +142,8 @@ struct MinerView {
     std::uint64_t jobs_expired = 0;
     std::uint64_t busy_ms = 0;
     Amount earned{};
+    std::uint64_t failures_in_row = 0;
+    UnixMs rests_until{};
     static constexpr auto fields() {
         using T = MinerView;
         return std::tuple{
@@ -162,7 +164,11 @@ struct MinerView {
             field("jobs_failed", &T::jobs_failed, "Since registration."),
             field("jobs_expired", &T::jobs_expired, "Leases that it let run out."),
             field("busy_ms", &T::busy_ms, "Execution time that counted."),
-            field("earned", &T::earned, "AIT paid to it for jobs.")};
+            field("earned", &T::earned, "AIT paid to it for jobs."),
+            optional_field("failures_in_row", &T::failures_in_row,
+                           "Attempts without a result since its last result."),
+            optional_field("rests_until", &T::rests_until,
+                           "Gets no job before, because it failed again and again.")};
     }
 };
 

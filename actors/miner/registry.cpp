@@ -97,7 +97,9 @@ MinerView to_view(const MinerRecord& record) {
                      .jobs_failed = record.jobs_failed,
                      .jobs_expired = record.jobs_expired,
                      .busy_ms = record.busy_ms,
-                     .earned = record.earned};
+                     .earned = record.earned,
+                     .failures_in_row = record.failures_in_row,
+                     .rests_until = UnixMs{record.rests_until_ms}};
 }
 
 }  // namespace ait::miner

@@ -32,6 +32,9 @@ struct MinerRecord {
     std::uint64_t jobs_expired = 0;  ///< leases that it let run out
     std::uint64_t busy_ms = 0;
     Amount earned{};
+    Address served_owner{};             ///< whose job it got last: the next owner's turn is next
+    std::uint64_t failures_in_row = 0;  ///< attempts without a result since the last result
+    std::int64_t rests_until_ms = 0;    ///< gets nothing before
     static constexpr auto fields() {
         using T = MinerRecord;
         return std::tuple{field("address", &T::address, ""),
@@ -45,7 +48,10 @@ struct MinerRecord {
                           field("jobs_failed", &T::jobs_failed, ""),
                           field("jobs_expired", &T::jobs_expired, ""),
                           field("busy_ms", &T::busy_ms, ""),
-                          field("earned", &T::earned, "")};
+                          field("earned", &T::earned, ""),
+                          optional_field("served_owner", &T::served_owner, ""),
+                          optional_field("failures_in_row", &T::failures_in_row, ""),
+                          optional_field("rests_until_ms", &T::rests_until_ms, "")};
     }
 };
 

@@ -1,3 +1,5 @@
+#include "actors/coordinator/patience.hpp"
+#include "actors/coordinator/queue.hpp"
 #include "actors/coordinator/settlement.hpp"
 #include "actors/coordinator/state.hpp"
 #include "tests/unit/actors/chain_fixture.hpp"
@@ -152,7 +154,7 @@ TEST_F(Leases, the_last_attempt_fails_the_job_and_refunds_it) {
     (void)chain_.accept<PayAnswer>("job.pay", alice, PayJob{id, 9_ait});
     for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
         EXPECT_EQ(lease_one(rig).attempt, attempt);
-        chain_.advance(30'000);
+        chain_.advance(30'000 + pause_ms(30'000, attempt));
     }
     const Job job = chain_.job(id);
     EXPECT_EQ(job.state, JobState::failed);
@@ -179,6 +181,7 @@ TEST_F(Leases, a_miners_failure_is_retried_or_final_as_it_says) {
     EXPECT_TRUE(again.requeued);
     EXPECT_EQ(again.status, JobState::pending);
 
+    chain_.advance(pause_ms(30'000, 1));
     fail.attempt = lease_one(rig).attempt;
     fail.retryable = false;
     const auto final = chain_.accept<FailAnswer>("job.fail", rig, fail);

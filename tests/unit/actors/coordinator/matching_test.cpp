@@ -59,6 +59,13 @@ TEST(Matcher, each_rule_fails_alone_and_says_why_and_what_helps) {
         Spoiler{MatchRule::alive, [](Job&, miner::MinerRecord&, MatchMoment& t) { t.now_ms += 1; }},
         Spoiler{MatchRule::capacity,
                 [](Job&, miner::MinerRecord& m, MatchMoment&) { m.jobs_running = 2; }},
+        Spoiler{MatchRule::rested,
+                [](Job&, miner::MinerRecord& m, MatchMoment&) { m.rests_until_ms = 60'001; }},
+        Spoiler{MatchRule::rested,
+                [](Job& j, miner::MinerRecord& m, MatchMoment&) {
+                    j.past_attempts = {
+                        {.miner = m.address, .ended_at_ms = 59'000, .end = AttemptEnd::failed}};
+                }},
     };
     for (const Spoiler& spoiler : spoilers) {
         Job job = good_job();

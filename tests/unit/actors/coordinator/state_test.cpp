@@ -1,5 +1,6 @@
 #include "actors/coordinator/state.hpp"
 
+#include "actors/coordinator/queue.hpp"
 #include "tests/unit/actors/chain_fixture.hpp"
 
 namespace ait::coordinator {
