@@ -21,6 +21,29 @@ Result<GgufFile> open_source(const std::string& source) {
     return GgufFile::open(source);
 }
 
+/// What stands in a file, before anything is made of it.
+struct ModelParts {
+    LlamaModel llama;
+    Tokenizer tokenizer;
+    ChatTemplate chat;
+};
+
+Result<ModelParts> read_model(const GgufFile& file) {
+    auto llama = load_llama(file);
+    if (!llama.ok()) return llama.error();
+    auto tokenizer = Tokenizer::from_gguf(file);
+    if (!tokenizer.ok()) return tokenizer.error();
+    if (tokenizer.value().vocabulary() > llama.value().config.vocabulary) {
+        return Error{ErrorCode::malformed, "The model was not opened.",
+                     "Its tokenizer has " + std::to_string(tokenizer.value().vocabulary()) +
+                         " tokens, its embedding table " +
+                         std::to_string(llama.value().config.vocabulary) + " rows.",
+                     "Use a file in which they agree."};
+    }
+    auto chat = ChatTemplate::from_gguf(file, tokenizer.value());
+    return ModelParts{std::move(llama).value(), std::move(tokenizer).value(), std::move(chat)};
+}
+
 Status check_options(const EngineOptions& options, const LlamaConfig& config) {
     const auto refused = [](ErrorCode code, std::string why, std::string next) {
         return Error{code, "The model was not opened.", std::move(why), std::move(next)};
@@ -132,23 +155,24 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& source, std::str
                                              const EngineOptions& options) {
     auto file = open_source(source);
     if (!file.ok()) return file.error();
-    auto model = load_llama(file.value());
-    if (!model.ok()) return model.error();
-    if (auto checked = check_options(options, model.value().config); !checked.ok()) {
+    return open_file(file.value(), std::move(model_name), options);
+}
+
+Status check_model(const GgufFile& file) {
+    const auto read = read_model(file);
+    return read.ok() ? Status() : read.error();
+}
+
+Result<std::unique_ptr<Engine>> Engine::open_file(const GgufFile& file, std::string model_name,
+                                                  const EngineOptions& options) {
+    auto read = read_model(file);
+    if (!read.ok()) return read.error();
+    ModelParts& model = read.value();
+    if (auto checked = check_options(options, model.llama.config); !checked.ok()) {
         return checked.error();
     }
-    auto tokenizer = Tokenizer::from_gguf(file.value());
-    if (!tokenizer.ok()) return tokenizer.error();
-    if (tokenizer.value().vocabulary() > model.value().config.vocabulary) {
-        return Error{ErrorCode::malformed, "The model was not opened.",
-                     "Its tokenizer has " + std::to_string(tokenizer.value().vocabulary()) +
-                         " tokens, its embedding table " +
-                         std::to_string(model.value().config.vocabulary) + " rows.",
-                     "Use a file in which they agree."};
-    }
-    auto chat = ChatTemplate::from_gguf(file.value(), tokenizer.value());
-    auto parts = std::make_unique<Parts>(std::move(model).value(), std::move(tokenizer).value(),
-                                         std::move(chat));
+    auto parts = std::make_unique<Parts>(std::move(model.llama), std::move(model.tokenizer),
+                                         std::move(model.chat));
     const Kernels& kernels = *select_kernels(options.kernels);
     parts->facts = facts_of(parts->model, std::move(model_name), options);
     parts->team = std::make_unique<ThreadTeam>(options.threads);

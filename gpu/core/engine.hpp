@@ -19,6 +19,8 @@
 
 namespace ait::gpu {
 
+class GgufFile;
+
 inline constexpr std::uint32_t context_tokens_default_max = 8'192;
 inline constexpr std::size_t stop_strings_max = 16;
 inline constexpr std::size_t stop_string_bytes_max = 256;
@@ -108,6 +110,9 @@ class Engine {
     /// options), unavailable (memory, or kernels that this processor lacks).
     static Result<std::unique_ptr<Engine>> open(const std::string& source, std::string model_name,
                                                 const EngineOptions& options);
+    /// The same for a file that is read already, so that whoever opened it decides which it is.
+    static Result<std::unique_ptr<Engine>> open_file(const GgufFile& file, std::string model_name,
+                                                     const EngineOptions& options);
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -131,5 +136,10 @@ class Engine {
     explicit Engine(std::unique_ptr<Parts> parts);
     std::unique_ptr<Parts> parts_;
 };
+
+/// Reads all that an engine would read of a file (hyperparameters, shapes, vocabulary, chat form)
+/// and keeps nothing: for a process that has nothing to lose. Errors: malformed, unsupported,
+/// limit_reached.
+Status check_model(const GgufFile& file);
 
 }  // namespace ait::gpu

@@ -385,7 +385,15 @@ Status GgufParser::place_tensors() {
 }
 
 Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
-    auto mapped = map_file(path);
+    return read_mapping(map_file(path), path);
+}
+
+Result<GgufFile> GgufFile::open_descriptor(int descriptor, const std::filesystem::path& path) {
+    return read_mapping(map_descriptor(descriptor, path), path);
+}
+
+Result<GgufFile> GgufFile::read_mapping(Result<MappedFile> mapped,
+                                        const std::filesystem::path& path) {
     if (!mapped.ok()) return mapped.error();
     auto file = parse(mapped.value().bytes);
     if (!file.ok()) {

@@ -18,6 +18,8 @@
 
 namespace ait::gpu {
 
+struct MappedFile;
+
 inline constexpr std::uint64_t gguf_header_bytes_max = 64ULL * 1024 * 1024;
 inline constexpr std::uint64_t gguf_metadata_entries_max = 1'000'000;
 inline constexpr std::uint64_t gguf_tensors_max = 100'000;
@@ -82,6 +84,8 @@ class GgufFile {
     /// Maps a file read-only. Errors: not_found, unavailable (not readable), unsupported (version,
     /// byte order, tensor type), malformed, limit_reached.
     static Result<GgufFile> open(const std::filesystem::path& path);
+    /// Maps a file that is open already; `path` is for texts. Errors as for `open`.
+    static Result<GgufFile> open_descriptor(int descriptor, const std::filesystem::path& path);
     /// Reads bytes that the caller keeps alive. Errors as for `open`. Tensors are as aligned as the
     /// start of the image is.
     static Result<GgufFile> parse(std::span<const std::uint8_t> image);
@@ -120,6 +124,8 @@ class GgufFile {
     };
 
     GgufFile() = default;
+    static Result<GgufFile> read_mapping(Result<MappedFile> mapped,
+                                         const std::filesystem::path& path);
     [[nodiscard]] const Entry* find_entry(std::string_view key) const noexcept;
     [[nodiscard]] const Entry* find_array(std::string_view key) const noexcept;
 

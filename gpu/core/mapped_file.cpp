@@ -42,16 +42,19 @@ Result<MappedFile> map_file(const std::filesystem::path& path) {
     // O_NONBLOCK: opening a pipe that a stranger put in the folder must not wait for its writer.
     const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (descriptor.number() < 0) return refused_by_system(path, errno);
+    return map_descriptor(descriptor.number(), path);
+}
+
+Result<MappedFile> map_descriptor(int descriptor, const std::filesystem::path& path) {
     struct stat status{};
-    if (::fstat(descriptor.number(), &status) != 0) return refused_by_system(path, errno);
+    if (::fstat(descriptor, &status) != 0) return refused_by_system(path, errno);
     if (!S_ISREG(status.st_mode) || status.st_size <= 0) {
         return Error{ErrorCode::malformed, "The file " + path.string() + " cannot be mapped.",
                      S_ISREG(status.st_mode) ? "It is empty." : "It is not a regular file.",
                      "Name a complete model file."};
     }
     const auto length = static_cast<std::size_t>(status.st_size);
-    void* const start =
-        ::mmap(nullptr, length, PROT_READ, MAP_PRIVATE, descriptor.number(), /*offset=*/0);
+    void* const start = ::mmap(nullptr, length, PROT_READ, MAP_PRIVATE, descriptor, /*offset=*/0);
     if (start == MAP_FAILED) return refused_by_system(path, errno);
     MappedFile mapped;
     mapped.owner = std::shared_ptr<const void>(

@@ -21,5 +21,9 @@ struct MappedFile {
 /// Maps a regular file read-only. Errors: not_found, unavailable (the system's reason is given),
 /// malformed (empty, or no regular file). Blocking; any thread.
 Result<MappedFile> map_file(const std::filesystem::path& path);
+/// The same for a file that is open for reading already: what was checked and what is mapped is
+/// then one file, whatever happens to its name. The descriptor stays the caller's; `path` is only
+/// told. Errors: unavailable, malformed.
+Result<MappedFile> map_descriptor(int descriptor, const std::filesystem::path& path);
 
 }  // namespace ait::gpu
