@@ -122,6 +122,18 @@ Status EngineHost::make_room() {
     return {};
 }
 
+Result<std::unique_ptr<gpu::Engine>> EngineHost::open(const gpu::ModelLocation& location,
+                                                      Backend backend) const {
+    const gpu::EngineOptions options{.threads = options_.threads,
+                                     .kernels = backend == Backend::scalar
+                                                    ? gpu::KernelChoice::scalar
+                                                    : gpu::KernelChoice::automatic};
+    if (location.is_synthetic()) return gpu::Engine::open(location.uri, location.name, options);
+    const auto file = open_checked_gguf(location.path, options_.gguf_check);
+    if (!file.ok()) return file.error();
+    return gpu::Engine::open_file(file.value(), location.name, options);
+}
+
 Result<OpenModel> EngineHost::acquire(const std::string& name, Backend backend) {
     const auto location = locate(name);
     if (!location.ok()) return location.error();
@@ -136,12 +148,7 @@ Result<OpenModel> EngineHost::acquire(const std::string& name, Backend backend) 
         if (!room.ok()) return room.error();
     }
     const std::int64_t begin_us = system_clock().monotonic_us();
-    auto opened = gpu::Engine::open(
-        location.value().is_synthetic() ? location.value().uri : location.value().path.string(),
-        real,
-        {.threads = options_.threads,
-         .kernels = backend == Backend::scalar ? gpu::KernelChoice::scalar
-                                               : gpu::KernelChoice::automatic});
+    auto opened = open(location.value(), backend);
     if (!opened.ok()) return opened.error();
     const std::int64_t load_us = system_clock().monotonic_us() - begin_us;
     std::shared_ptr<gpu::Engine> engine = std::move(opened).value();

@@ -11,6 +11,7 @@
 #include "gpu/core/engine.hpp"
 #include "gpu/core/model_store.hpp"
 #include "runtime/base/result.hpp"
+#include "runtime/miner/gguf_check.hpp"
 
 namespace ait::miner_process {
 
@@ -41,14 +42,15 @@ class EngineHost {
         std::string models_dir{};
         gpu::ModelStore::Aliases aliases{};
         unsigned threads = 0;
-        std::size_t engines_max = 3;  ///< open at a time; the longest unused one is closed
+        std::size_t engines_max = 3;    ///< open at a time; the longest unused one is closed
+        GgufCheckOptions gguf_check{};  ///< who reads a model file first
     };
     /// Finds the model, opens nothing. Errors: those of ModelStore.
     static Result<std::unique_ptr<EngineHost>> create(Options options);
 
     /// The engine of a name; the configured model's for an empty one. Opens it if need be, which
     /// may take seconds. Errors: not_found, overloaded (all engines are in use), those of
-    /// Engine::open.
+    /// open_checked_gguf and Engine::open.
     Result<OpenModel> acquire(const std::string& name, Backend backend);
 
     /// The configured model's real name.
@@ -70,6 +72,8 @@ class EngineHost {
     [[nodiscard]] Result<gpu::ModelLocation> locate(const std::string& name) const;
     [[nodiscard]] std::shared_ptr<gpu::Engine> find_open(const std::string& name, Backend backend);
     Status make_room();
+    [[nodiscard]] Result<std::unique_ptr<gpu::Engine>> open(const gpu::ModelLocation& location,
+                                                            Backend backend) const;
 
     const Options options_;
     const gpu::ModelStore store_;

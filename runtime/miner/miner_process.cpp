@@ -32,7 +32,8 @@ Result<std::unique_ptr<EngineHost>> open_engine(const config::NodeConfig& config
         EngineHost::create({.model = config.miner.model,
                             .models_dir = config.miner.models_dir,
                             .aliases = {config.models.aliases.begin(), config.models.aliases.end()},
-                            .threads = config.miner.threads});
+                            .threads = config.miner.threads,
+                            .gguf_check = check_by_this_program()});
     if (!host.ok()) return host;
     // Now, not with the first job: a model that cannot run here must not be offered.
     const auto model = host.value()->acquire("", Backend::automatic);

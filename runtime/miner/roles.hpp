@@ -17,4 +17,8 @@ int run_miner_role(const config::LoadedConfig& config, const std::vector<std::st
 int run_mine_ollama_role(const config::LoadedConfig& config,
                          const std::vector<std::string>& arguments);
 
+/// `aitbcd --role gguf-check [-- FILE]`: without a file the sandboxed child of gguf_check.hpp,
+/// which needs no configuration and no environment; with one, what that child says of it.
+int run_gguf_check_role(const std::vector<std::string>& arguments);
+
 }  // namespace ait::miner_process
