@@ -175,6 +175,8 @@ Context BlockBuilder::context_of(const VerifiedTransaction& transaction) const {
 void BlockBuilder::apply_due() {
     ItemOutcome outcome;
     for (const auto& entry : due_entries(view_, time_unix_ms_, limits::due_entries_per_block_max)) {
+        // An entry before it may have taken it back: a job that expires gives up its lease.
+        if (!view_.get(entry.key)) continue;
         view_.erase(entry.key);
         const DueRule* rule = rules_.find_due(entry.kind);
         AIT_ASSERT(rule != nullptr);  // only rules write due entries
