@@ -145,3 +145,19 @@ def study(bench, place):
         "machine_after": after,
         "by_batch": results,
     }
+
+
+def smoke(bench, place):
+    """Every part works: a moment of each kind of load, checked and not judged."""
+    peers = [bench.node(place)]
+    if servers.has_redis():
+        peers.append(bench.redis(place))
+    reports = []
+    for server in peers:
+        for batch in (1, 32):
+            flags = ["--seconds", 0.4, "--warm-up", 0.1, "--batch", batch]
+            reports.append(sound(bench.load(server, *flags)))
+            tell(len(reports), reports[-1])
+            if reports[-1]["jobs"] == 0:
+                raise servers.Failed(f"{server.name} finished no job")
+    return {"study": "smoke", "reports": reports}

@@ -59,7 +59,7 @@ NodeProtocol::NodeProtocol(const NodeLoadOptions& options, NodeFacts facts,
     for (const MinerAccount& miner : miners_) {
         lanes_.push_back({.submit_head = head(submit_path, client_token, miner.address),
                           .poll_head = head("/api/v1/miners/poll", miner.session, {}),
-                          .result_head = miner.session});
+                          .deliver_head = head("/api/v1/jobs/results", miner.session, {})});
     }
     // {"prompt":"............ 0123456789abcdef"} is the payload, {"response":"..."} the result.
     constexpr std::size_t serial_digits = 12;
@@ -145,36 +145,75 @@ std::string NodeProtocol::result_of(const LeasedJob& job) {
 /// The one place that knows how a miner delivers.
 void NodeProtocol::append_result(std::size_t connection, std::string& out) {
     Lane& lane = lanes_[connection];
+    if (options_.results == ResultForm::session) {
+        append_session_results(lane, out);
+    } else {
+        append_signed_results(connection, out);
+    }
+}
+
+void NodeProtocol::append_session_results(const Lane& lane, std::string& out) {
+    body_ = R"({"results":[)";
+    for (const LeasedJob& job : lane.held) {
+        if (body_.back() == '}') body_ += ',';
+        body_ += R"({"job_id":")";
+        body_ += job.job_id;
+        body_ += R"(","attempt":)";
+        append_number(body_, job.attempt);
+        body_ += R"(,"model_ran":")";
+        body_ += model_ran;
+        body_ += R"(","prompt_tokens":20,"completion_tokens":40,"duration_ms":1,"result":)";
+        body_ += result_of(job);
+        body_ += '}';
+    }
+    body_ += "]}";
+    out += lane.deliver_head;
+    append_body(out, body_);
+}
+
+void NodeProtocol::append_signed_results(std::size_t connection, std::string& out) {
+    Lane& lane = lanes_[connection];
     MinerAccount& miner = miners_[connection];
-    const LeasedJob& job = lane.held.back();
-    const std::string result = result_of(job);
     const std::int64_t now = system_clock().now_unix_ms();
-    const coordinator::CompleteJob done{.job_id = job.job_id,
-                                        .attempt = job.attempt,
-                                        .payload = job.payload,
-                                        .result = crypto::blake2b_256(result),
-                                        .result_bytes = static_cast<std::uint32_t>(result.size()),
-                                        .model_ran = std::string(model_ran),
-                                        .prompt_tokens = 20,
-                                        .completion_tokens = 40,
-                                        .duration_ms = 1,
-                                        .started_at = UnixMs{now},
-                                        .ended_at = UnixMs{now},
-                                        .price_per_hour = job.price_per_hour};
-    const consensus::UnsignedTransaction content{.chain = facts_.chain,
-                                                 .genesis = facts_.genesis,
-                                                 .signer = miner.key.public_key(),
-                                                 .nonce = miner.nonce_next++,
-                                                 .expiry_height = height_ + expiry_heights,
-                                                 .kind = "job.complete",
-                                                 .body = Blob{encode(done)},
-                                                 .blobs = {done.result}};
+    coordinator::CompleteJobs done;
+    std::vector<Hash> blobs;
+    std::string encoded_blobs;
+    for (const LeasedJob& job : lane.held) {
+        const std::string result = result_of(job);
+        blobs.push_back(crypto::blake2b_256(result));
+        if (!encoded_blobs.empty()) encoded_blobs += ',';
+        encoded_blobs += '"' + to_base64(result) + '"';
+        done.results.push_back({.job_id = job.job_id,
+                                .attempt = job.attempt,
+                                .payload = job.payload,
+                                .result = blobs.back(),
+                                .result_bytes = static_cast<std::uint32_t>(result.size()),
+                                .model_ran = std::string(model_ran),
+                                .prompt_tokens = 20,
+                                .completion_tokens = 40,
+                                .duration_ms = 1,
+                                .started_at = UnixMs{now},
+                                .ended_at = UnixMs{now},
+                                .price_per_hour = job.price_per_hour});
+    }
+    const bool is_single = options_.batch == 1;
+    const consensus::UnsignedTransaction content{
+        .chain = facts_.chain,
+        .genesis = facts_.genesis,
+        .signer = miner.key.public_key(),
+        .nonce = miner.nonce_next++,
+        .expiry_height = height_ + expiry_heights,
+        .kind = is_single ? "job.complete" : "job.complete_batch",
+        .body = Blob{is_single ? encode(done.results.front()) : encode(done)},
+        .blobs = std::move(blobs)};
     body_ = R"({"transaction":")";
     body_ += to_base64(consensus::sign_transaction(content, miner.key));
-    body_ += R"(","blobs":[")";
-    body_ += to_base64(result);
-    body_ += R"("]})";
-    out += head("/api/v1/jobs/" + job.job_id + "/complete", lane.result_head, {});
+    body_ += R"(","blobs":[)";
+    body_ += encoded_blobs;
+    body_ += "]}";
+    const std::string path =
+        is_single ? "/api/v1/jobs/" + lane.held.front().job_id + "/complete" : "/api/v1/jobs/complete";
+    out += head(path, miner.session, {});
     append_body(out, body_);
 }
 
@@ -254,16 +293,17 @@ Status NodeProtocol::take_leased(Lane& lane, std::string_view body) {
 
 Status NodeProtocol::take_completed(Lane& lane, std::string_view body) {
     JsonWalk walk(body);
-    const std::string& job_id = lane.held.back().job_id;
-    if (!walk.find(R"("job_id":)") || walk.text() != job_id)
-        return unexpected("result", "It is about another job than " + job_id + ".", body);
-    if (!walk.find(R"("status":)") || walk.text() != "completed")
-        return unexpected("result", "The job is not completed.", body);
-    book_.completed(job_id);
-    ++completed_;
-    --lane.owed;
-    lane.held.pop_back();
-    if (lane.held.empty()) lane.step = Step::submit;
+    for (const LeasedJob& job : lane.held) {
+        if (!walk.find(R"("job_id":)") || walk.text() != job.job_id)
+            return unexpected("result", "It is about another job than " + job.job_id + ".", body);
+        if (!walk.find(R"("status":)") || walk.text() != "completed")
+            return unexpected("result", "The job is not completed.", body);
+        book_.completed(job.job_id);
+    }
+    completed_ += lane.held.size();
+    lane.owed -= lane.held.size();
+    lane.held.clear();
+    lane.step = Step::submit;
     return {};
 }
 

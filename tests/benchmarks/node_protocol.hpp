@@ -57,12 +57,14 @@ class NodeProtocol final : public Protocol {
         std::vector<LeasedJob> held{};
         std::string submit_head{};
         std::string poll_head{};
-        std::string result_head{};
+        std::string deliver_head{};
     };
 
     void append_submit(Lane& lane, std::string& out);
     void append_poll(const Lane& lane, std::string& out) const;
     void append_result(std::size_t connection, std::string& out);
+    void append_session_results(const Lane& lane, std::string& out);
+    void append_signed_results(std::size_t connection, std::string& out);
     void append_job(std::string& out);
     std::string result_of(const LeasedJob& job);
 

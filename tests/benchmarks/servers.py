@@ -264,8 +264,12 @@ def as_root(*command):
     return list(command) if os.geteuid() == 0 else ["sudo", "-n", *command]
 
 
+def has_redis():
+    return shutil.which("redis-server") is not None
+
+
 def need_redis():
-    if shutil.which("redis-server"):
+    if has_redis():
         return
     if shutil.which("apt-get") is None:
         raise Failed("redis-server is missing, and this is no Debian system: install it by hand")
@@ -280,5 +284,5 @@ def need_redis():
         env=environment,
         check=False,
     )
-    if done.returncode != 0 or shutil.which("redis-server") is None:
+    if done.returncode != 0 or not has_redis():
         raise Failed("redis-server could not be installed: run as root: apt-get install redis-server")
