@@ -211,8 +211,8 @@ void NodeProtocol::append_signed_results(std::size_t connection, std::string& ou
     body_ += R"(","blobs":[)";
     body_ += encoded_blobs;
     body_ += "]}";
-    const std::string path =
-        is_single ? "/api/v1/jobs/" + lane.held.front().job_id + "/complete" : "/api/v1/jobs/complete";
+    const std::string path = is_single ? "/api/v1/jobs/" + lane.held.front().job_id + "/complete"
+                                       : "/api/v1/jobs/complete";
     out += head(path, miner.session, {});
     append_body(out, body_);
 }

@@ -15,13 +15,13 @@ namespace ait::benchmarks {
 /// How a miner shows that a result is its own.
 enum class ResultForm : std::uint8_t {
     signed_,  ///< a transaction signed by its key: one a job, or one a batch
-    session,  ///< the bearer token of its session
+    session,  ///< the bearer token of its session; for jobs that carry no money
 };
 
 struct NodeLoadOptions {
     std::size_t batch = 1;      ///< jobs a request
     bool submits_only = false;  ///< fills the queue: nothing is leased
-    ResultForm results = ResultForm::signed_;
+    ResultForm results = ResultForm::session;
     std::size_t payload_bytes = 100;
     std::size_t result_bytes = 200;
 };

@@ -19,7 +19,7 @@ const char* const usage =
     "  --batch N           jobs a request (1)\n"
     "  --payload-bytes N   (100)      --result-bytes N   (200)\n"
     "  --submit-only       fill the queue of a node; a job counts when it is submitted\n"
-    "  --results FORM      of a node: signed (by the miner's key) or session\n"
+    "  --results FORM      of a node: session (unpaid jobs) or signed (by the miner's key)\n"
     "  --plain-lists       of Redis: RPOP and LPUSH only, which forgets a job when its worker "
     "dies\n"
     "  --server-pid N      process whose CPU time is counted\n"
