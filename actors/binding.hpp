@@ -5,6 +5,7 @@
 // (long polls, streams, what runs on this node). Queries and commands are plain functions: no
 // thread, clock or socket in sight.
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <span>
@@ -61,7 +62,29 @@ struct Call {
 
 /// Exactly one answer; from any thread. A stream that has begun ends its exchange itself and
 /// answers with a null Json.
-using Respond = std::function<void(Result<Json>)>;
+class Respond {
+  public:
+    using Take = std::function<void(Result<Json>)>;
+    using TakeText = std::function<void(std::string)>;
+    Respond() = default;
+    template <std::invocable<Result<Json>> F>
+    Respond(F take) : take_(std::move(take)) {}  // NOLINT: as std::function is made
+    Respond(Take take, TakeText take_text)
+        : take_(std::move(take)), take_text_(std::move(take_text)) {}
+
+    void operator()(Result<Json> answer) const { take_(std::move(answer)); }
+    /// An object as compact JSON, of this program's own writing.
+    void with_text(std::string json) const {
+        if (take_text_)
+            take_text_(std::move(json));
+        else
+            take_(parse_json(json));
+    }
+
+  private:
+    Take take_{};
+    TakeText take_text_{};
+};
 using AsyncHandler = void (*)(NodeServices& services, Call call, Respond respond);
 
 struct Binding {

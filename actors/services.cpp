@@ -1,22 +1,25 @@
 #include "actors/services.hpp"
 
+#include "runtime/base/codec/json_text.hpp"
+
 namespace ait {
 
-Result<Json> applied_to_json(const consensus::Applied& applied, const TransactionForm& form) {
-    auto text = form.response(applied.outcome.response.bytes);
-    if (!text.ok()) return text.error();
-    auto json = parse_json(text.value());
-    if (!json.ok()) return json.error();
-    Json answer = std::move(json).value();
-    if (applied.dry_run) {
-        answer["dry_run"] = true;
-        return answer;
-    }
-    answer["transaction_hash"] = to_hex(applied.operation.view());
-    answer["height"] = applied.height;
-    answer["block_time"] = to_rfc3339(applied.block_time_unix_ms);
-    if (applied.repeated) answer["repeated"] = true;
-    return answer;
+Result<std::string> applied_to_text(const consensus::Applied& applied,
+                                    const TransactionForm& form) {
+    auto answer = form.response(applied.outcome.response.bytes);
+    if (!answer.ok()) return answer.error();
+    std::string text = std::move(answer).value();
+    AIT_ASSERT(text.size() >= 2 && text.back() == '}');
+    text.back() = text[text.size() - 2] == '{' ? ' ' : ',';
+    if (applied.dry_run) return text + R"("dry_run":true})";
+    text += R"("transaction_hash":")";
+    text += to_hex(applied.operation.view());
+    text += R"(","height":)";
+    detail::append_json_number(text, applied.height);
+    text += R"(,"block_time":")";
+    text += to_rfc3339(applied.block_time_unix_ms);
+    text += applied.repeated ? R"(","repeated":true})" : R"("})";
+    return text;
 }
 
 }  // namespace ait

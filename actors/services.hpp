@@ -28,6 +28,7 @@ struct NodeOperation {
     std::string body{};
     std::vector<std::string> blobs{};
     std::string idempotency_key{};
+    std::uint64_t salt = 0;  ///< tells equal requests apart, from which ids derive
     bool dry_run = false;
     std::int64_t deadline_unix_ms = 0;
 };
@@ -58,7 +59,8 @@ class NodeServices {
     virtual void miner_heard(const Address& address) = 0;
 };
 
-/// The answer fields of an applied operation, with where it is: what every command responds.
-Result<Json> applied_to_json(const consensus::Applied& applied, const TransactionForm& form);
+/// The answer fields of an applied operation, with where it is: what every command responds, as
+/// compact JSON.
+Result<std::string> applied_to_text(const consensus::Applied& applied, const TransactionForm& form);
 
 }  // namespace ait

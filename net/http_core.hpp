@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -16,6 +17,7 @@
 #include <thread>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "net/http_server.hpp"
 #include "runtime/base/clock.hpp"
@@ -39,7 +41,18 @@ struct HttpCore {
             return;
         }
         const std::lock_guard lock(post_mutex);
-        if (!is_stopped) boost::asio::post(io, std::forward<Task>(task));
+        if (is_stopped) return;
+        // One wake-up for all that gathers until the loop gets to it: a block answers many at once.
+        tasks.emplace_back(std::forward<Task>(task));
+        if (tasks.size() == 1) boost::asio::post(io, [this] { run_tasks(); });
+    }
+    void run_tasks() {
+        std::vector<std::function<void()>> taken;
+        {
+            const std::lock_guard lock(post_mutex);
+            taken.swap(tasks);
+        }
+        for (const auto& task : taken) task();
     }
     [[nodiscard]] static std::int64_t now_ms() { return system_clock().monotonic_us() / 1000; }
     void count(HttpRefusal refusal) { ++refused_total[static_cast<std::size_t>(refusal)]; }
@@ -57,6 +70,7 @@ struct HttpCore {
     std::atomic<std::thread::id> thread_id{};
     std::mutex post_mutex{};
     bool is_stopped = false;
+    std::vector<std::function<void()>> tasks{};
     std::atomic<bool> is_draining = false;
 
     // The I/O thread's own.

@@ -13,6 +13,7 @@
 #include "runtime/base/assert.hpp"
 #include "runtime/base/bytes.hpp"
 #include "runtime/base/limits.hpp"
+#include "storage/resident_keys.hpp"
 #include "storage/rocks.hpp"
 
 namespace ait::storage {
@@ -42,6 +43,18 @@ struct Layer {
         single.emplace(std::move(key), std::move(value));
         add(which, std::move(single));
     }
+    /// As if it had never been written.
+    void forget(Column which, const std::string& key) {
+        WriteSet& own = columns.at(static_cast<std::size_t>(which));
+        const auto entry = own.find(key);
+        if (entry == own.end()) return;
+        bytes -= bytes_of(entry->first, entry->second);
+        own.erase(entry);
+    }
+    [[nodiscard]] bool has_erased(Column which, const std::string& key) const {
+        const auto entry = column(which).find(key);
+        return entry != column(which).end() && !entry->second.has_value();
+    }
     /// Moves the nodes over, so that publishing a block allocates nothing for its state.
     void add(Column which, WriteSet&& writes) {
         WriteSet& own = columns.at(static_cast<std::size_t>(which));
@@ -55,19 +68,27 @@ struct Layer {
     }
 };
 
-/// What a published table shows: the newer layer over the one being flushed over RocksDB.
+/// What a published table shows: the resident keys, and for all others the newer layer over the one
+/// being flushed over RocksDB.
 class LayeredColumn final : public StateReader {
   public:
-    LayeredColumn(const Layer& newer, const Layer& older, Column which, DatabaseColumn stored)
-        : newer_(&newer.column(which)), older_(&older.column(which)), stored_(std::move(stored)) {}
+    LayeredColumn(const Layer& newer, const Layer& older, Column which, DatabaseColumn stored,
+                  const ResidentKeys* resident)
+        : newer_(&newer.column(which)),
+          older_(&older.column(which)),
+          stored_(std::move(stored)),
+          resident_(resident) {}
 
     [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
+        if (resident_ != nullptr && resident_->covers(key)) return resident_->get(key);
         for (const auto* writes : {newer_, older_}) {
             if (const auto found = writes->find(key); found != writes->end()) return found->second;
         }
         return stored_.get(key);
     }
     void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
+        if (resident_ != nullptr && resident_->covers(prefix))
+            return resident_->scan(prefix, from, visit);
         scan_merged(*newer_, Flushing{*older_, stored_}, prefix, from, visit);
     }
     [[nodiscard]] const std::optional<Error>& failure() const noexcept { return stored_.failure(); }
@@ -91,6 +112,7 @@ class LayeredColumn final : public StateReader {
     const WriteSet* newer_;
     const WriteSet* older_;
     DatabaseColumn stored_;
+    const ResidentKeys* resident_;
 };
 
 Error store_failed(const Error& cause) {
@@ -109,16 +131,22 @@ Error store_failed(const Error& cause) {
 ///  2. `flushing` is changed only by the flush, under `flush_mutex` and `gate`; while its batch is
 ///     being written it stays, so that it does not matter whether RocksDB shows the batch yet.
 ///  3. RocksDB holds all effects of the blocks up to `flushed_height` and of no later one.
+///  4. `resident` is what 1 shows of its keys.
 struct ChainStore::Implementation {
     Implementation(Database::Implementation& given_database, std::string given_prefix,
                    const StoreOptions& given_options)
-        : database(given_database), prefix(std::move(given_prefix)), options(given_options) {}
+        : database(given_database),
+          prefix(std::move(given_prefix)),
+          options(given_options),
+          resident(given_options.resident_prefixes) {}
 
     [[nodiscard]] std::shared_lock<std::shared_mutex> lock_shared();
     [[nodiscard]] std::unique_lock<std::shared_mutex> lock();
     /// Outside every chain's keys: those begin with a length, which is never zero.
     [[nodiscard]] std::string stamp_key() const { return '\0' + prefix; }
     Status load_height();
+    Status load_resident();
+    void publish_resident(WriteSet& state);
     Status flush();
     Status write_layer(const Layer& layer, std::optional<std::uint64_t> layer_height);
     void run_flusher();
@@ -135,7 +163,9 @@ struct ChainStore::Implementation {
     std::shared_mutex gate;
     Layer newer;
     Layer flushing;
+    ResidentKeys resident;
     std::optional<std::uint64_t> height;
+    std::shared_ptr<const void> attachment;
     std::optional<std::uint64_t> flushing_height;
     std::optional<std::uint64_t> flushed_height;
     std::optional<Error> failure;
@@ -169,9 +199,9 @@ Status ChainStore::Implementation::load_height() {
     for (std::size_t i = column_count; i-- > 0;) {
         const bool is_meta = i == data_column_count;
         std::string value;
-        auto status =
-            database.rocks->Get(read_options, database.columns.at(i),
-                                is_meta ? prefix + std::string(height_key) : stamp_key(), &value);
+        auto status = database.rocks->Get(read_options, database.columns.at(i),
+                                          is_meta ? prefix + std::string(height_key) : stamp_key(),
+                                          &value);
         if (!status.ok() && !status.IsNotFound())
             return from_rocksdb(status, "read the height of a chain");
         if (is_meta && status.ok()) found = value;
@@ -188,8 +218,38 @@ Status ChainStore::Implementation::load_height() {
     return {};
 }
 
+Status ChainStore::Implementation::load_resident() {
+    const DatabaseColumn stored(database, Column::state, prefix, true);
+    for (const auto& resident_prefix : resident.prefixes()) {
+        stored.scan(resident_prefix, resident_prefix,
+                    [&](std::string_view key, std::string_view value) {
+                        resident.load(key, value);
+                        return true;
+                    });
+    }
+    if (stored.failure().has_value()) return *stored.failure();
+    return {};
+}
+
+/// Takes over what a block writes to resident keys; what came and went since the last flush leaves
+/// both the block's writes and the layer.
+void ChainStore::Implementation::publish_resident(WriteSet& state) {
+    for (auto write = state.begin(); write != state.end();) {
+        const auto current = write++;
+        const auto& [key, value] = *current;
+        if (!resident.covers(key)) continue;
+        if (value.has_value()) {
+            resident.put(key, *value, newer.has_erased(Column::state, key));
+        } else if (resident.erase(key)) {
+            newer.forget(Column::state, key);
+            state.erase(current);
+        }
+    }
+}
+
 LayeredColumn ChainStore::Implementation::column(Column which, bool keeps_failure) const {
-    return {newer, flushing, which, DatabaseColumn(database, which, prefix, keeps_failure)};
+    return {newer, flushing, which, DatabaseColumn(database, which, prefix, keeps_failure),
+            which == Column::state ? &resident : nullptr};
 }
 
 Status ChainStore::Implementation::flush() {
@@ -203,6 +263,7 @@ Status ChainStore::Implementation::flush() {
             if (newer.is_empty()) return {};
             std::swap(flushing, newer);
             flushing_height = height;
+            resident.begin_flush();
         }
     }
     // The disk was full: RocksDB refuses writes until it is told to go on. The write shows whether
@@ -302,6 +363,8 @@ Result<std::unique_ptr<ChainStore>> ChainStore::open(Database& database, const s
         std::make_unique<Implementation>(database.implementation(), std::move(prefix), options);
     auto loaded = implementation->load_height();
     if (!loaded.ok()) return loaded.error();
+    loaded = implementation->load_resident();
+    if (!loaded.ok()) return loaded.error();
     auto* shared = implementation.get();
     shared->flusher = std::thread([shared] { shared->run_flusher(); });
     return std::unique_ptr<ChainStore>(new ChainStore(std::move(implementation)));
@@ -325,6 +388,7 @@ Status ChainStore::publish(BlockWrites&& block) {
                          std::to_string(unflushed) + " bytes of earlier blocks wait for the disk.",
                          "Wait for the flusher, then publish it again."};
         }
+        store.publish_resident(block.state);
         store.newer.add(Column::state, std::move(block.state));
         store.newer.set(Column::blocks, big_endian(block.height), std::move(block.block_record));
         for (auto& key : block.index_erased)
@@ -339,6 +403,7 @@ Status ChainStore::publish(BlockWrites&& block) {
             store.newer.set(Column::blobs, std::move(key), std::move(value));
         }
         store.height = block.height;
+        store.attachment = std::move(block.attachment);
         is_urgent = store.newer.bytes >= store.options.flush_bytes;
     }
     wake_flusher(is_urgent);
@@ -472,6 +537,10 @@ ReadGuard::~ReadGuard() = default;
 
 const StateReader& ReadGuard::state() const noexcept {
     return implementation_->state;
+}
+
+std::shared_ptr<const void> ReadGuard::attachment() const noexcept {
+    return implementation_->store.attachment;
 }
 
 std::uint64_t ReadGuard::height() const noexcept {

@@ -36,7 +36,7 @@ class Database {
   public:
     struct Options {
         std::size_t block_cache_bytes = 16U * 1024 * 1024;
-        StorageFatal on_fatal{};      ///< default: prints the error and exits with its exit status
+        StorageFatal on_fatal{};  ///< default: prints the error and exits with its exit status
         rocksdb::Env* env = nullptr;  ///< null: this machine's; outlives the database
     };
     /// Creates what is missing. A directory that was suspected is read as a whole first. Errors:
@@ -88,6 +88,8 @@ struct BlockWrites {
     std::vector<std::string> index_erased{};
     std::vector<Row> events{};  ///< key = big-endian height, then index
     std::vector<Row> blobs{};   ///< hash -> bytes
+    /// What readers of this height are given along with it; not stored.
+    std::shared_ptr<const void> attachment{};
 };
 
 /// Rows in key order. `more` = the limit (rows or page_bytes_max) ended it; go on from the last key
@@ -101,6 +103,8 @@ struct StoreOptions {
     std::uint32_t flush_interval_ms = 250;
     std::size_t flush_bytes = 8U * 1024 * 1024;           ///< flushes before the interval is over
     std::size_t unflushed_bytes_max = 64U * 1024 * 1024;  ///< publish() refuses beyond
+    /// State keys to keep in memory whole (resident_keys.hpp).
+    std::vector<std::string> resident_prefixes{};
 };
 
 class ReadGuard;
@@ -166,6 +170,8 @@ class ReadGuard {
     [[nodiscard]] const StateReader& state() const noexcept;
     /// 0 also where nothing is published yet.
     [[nodiscard]] std::uint64_t height() const noexcept;
+    /// Of the last published block; null where none was published since the store was opened.
+    [[nodiscard]] std::shared_ptr<const void> attachment() const noexcept;
 
     // Errors of all: corrupt_data, storage_failed. nullopt: there is none.
     [[nodiscard]] Result<std::optional<std::string>> find_block(std::uint64_t height) const;

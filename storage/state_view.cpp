@@ -68,21 +68,46 @@ void StateView::scan(std::string_view prefix, std::string_view from, const Visit
     scan_merged(writes_, *base_, prefix, from, visit);
 }
 
+void StateView::write(std::string key, std::optional<std::string> value) {
+    const auto own = writes_.lower_bound(key);
+    if (own == writes_.end() || own->first != key) {
+        const auto made = writes_.emplace_hint(own, std::move(key), std::move(value));
+        if (is_attempting_) undo_.push_back({made, std::nullopt});
+    } else {
+        if (is_attempting_) undo_.push_back({own, std::move(own->second)});
+        own->second = std::move(value);
+    }
+}
+
 void StateView::put(std::string key, std::string value) {
-    writes_.insert_or_assign(std::move(key), std::move(value));
+    write(std::move(key), std::move(value));
 }
 
 void StateView::erase(std::string_view key) {
-    const auto own = writes_.find(key);
-    if (own == writes_.end()) {
-        writes_.emplace(key, std::nullopt);
-    } else {
-        own->second.reset();
+    write(std::string(key), std::nullopt);
+}
+
+StateView::Attempt::Attempt(StateView& view) : view_(view) {
+    AIT_ASSERT(!view.is_attempting_);
+    view.is_attempting_ = true;
+}
+
+StateView::Attempt::~Attempt() {
+    if (!is_kept_) {
+        for (auto undo = view_.undo_.rbegin(); undo != view_.undo_.rend(); ++undo) {
+            if (undo->before.has_value())
+                undo->write->second = std::move(*undo->before);
+            else
+                view_.writes_.erase(undo->write);
+        }
     }
+    view_.undo_.clear();
+    view_.is_attempting_ = false;
 }
 
 void StateView::merge_into(StateView& parent) && {
     AIT_ASSERT(&parent != this);
+    AIT_ASSERT(!is_attempting_ && !parent.is_attempting_);
     // merge() moves the nodes of keys that the parent lacks; what is left are keys of both.
     parent.writes_.merge(writes_);
     for (auto& [key, value] : writes_) parent.writes_.find(key)->second = std::move(value);
@@ -90,6 +115,7 @@ void StateView::merge_into(StateView& parent) && {
 }
 
 WriteSet StateView::take_writes() noexcept {
+    AIT_ASSERT(!is_attempting_);
     return std::exchange(writes_, {});
 }
 

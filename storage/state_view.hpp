@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // The pure cores read and write state as an ordered map of bytes without knowing where it lies. A
 // StateView collects the writes of one transaction or block over something that can be read, and is
@@ -45,6 +46,22 @@ class StateView final : public StateReader {
     StateView& operator=(const StateView&) = delete;
     ~StateView() override = default;
 
+    /// Undoes, when it ends, what was written since it began, unless told to keep it. One at a
+    /// time for a view, on the stack.
+    class Attempt {
+      public:
+        explicit Attempt(StateView& view);
+        ~Attempt();
+        Attempt(const Attempt&) = delete;
+        Attempt& operator=(const Attempt&) = delete;
+        void keep() noexcept { is_kept_ = true; }
+        [[nodiscard]] bool has_written() const noexcept { return !view_.undo_.empty(); }
+
+      private:
+        StateView& view_;
+        bool is_kept_ = false;
+    };
+
     /// An empty view over this one: `StateView transaction = block.overlay();`
     [[nodiscard]] StateView overlay() const {
         return StateView(static_cast<const StateReader&>(*this));
@@ -65,8 +82,17 @@ class StateView final : public StateReader {
     [[nodiscard]] WriteSet take_writes() noexcept;
 
   private:
+    /// What an own write replaced; null: there was none.
+    struct Undo {
+        WriteSet::iterator write;
+        std::optional<std::optional<std::string>> before;
+    };
+    void write(std::string key, std::optional<std::string> value);
+
     const StateReader* base_;
     WriteSet writes_;
+    std::vector<Undo> undo_{};
+    bool is_attempting_ = false;
 };
 
 /// State wholly in memory: for tests, simulation, and as the empty base. One thread.

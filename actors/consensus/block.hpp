@@ -146,25 +146,43 @@ struct TransactionOutcome {
     }
 };
 
-/// What the log keeps of a block; outcomes are recomputed by execution.
+/// What makes a block, without the blobs that its operations name; outcomes are recomputed by
+/// execution.
 struct BlockRecord {
     Blob header{};                     ///< encoded BlockHeader, exactly as hashed
     std::vector<Blob> transactions{};  ///< wire bytes, in order
     Certificate certificate{};
-    std::vector<Blob> sidecars{};  ///< blobs that transactions name
     static constexpr auto fields() {
         using B = BlockRecord;
         return std::tuple{
             field("header", &B::header, "Encoded header."),
             field("transactions", &B::transactions, "Wire bytes.", limits::block_transactions_max),
-            field("certificate", &B::certificate, "Finality."),
-            optional_field("sidecars", &B::sidecars, "Blobs.", limits::block_transactions_max)};
+            field("certificate", &B::certificate, "Finality.")};
     }
+};
+
+/// What the log keeps of a block.
+struct LoggedBlock {
+    Blob record{};                 ///< encoded BlockRecord
+    std::vector<Blob> sidecars{};  ///< blobs that operations name
+    static constexpr auto fields() {
+        using B = LoggedBlock;
+        return std::tuple{
+            field("record", &B::record, "Encoded block.", 2 * limits::block_bytes_max),
+            field("sidecars", &B::sidecars, "Blobs.", limits::block_blobs_max)};
+    }
+};
+
+/// A blob that comes with an operation.
+struct Sidecar {
+    Hash hash{};  ///< BLAKE2b-256 of the bytes
+    std::string bytes{};
 };
 
 Hash header_hash(std::string_view encoded_header);
 Hash transaction_leaf(std::string_view wire);
-Hash outcome_leaf(const TransactionOutcome& outcome);
+/// Of an encoded TransactionOutcome.
+Hash outcome_leaf(std::string_view encoded_outcome);
 /// Weight needed: floor(2W/3)+1 (byzantine quorum; equals W for one validator).
 std::uint64_t quorum_weight(const Genesis& genesis);
 /// Signs one statement as a member.

@@ -1,8 +1,8 @@
 #include "actors/consensus/chain_actor.hpp"
 
 #include <caf/all.hpp>
+#include <algorithm>
 #include <deque>
-#include <set>
 
 #include "actors/supervision.hpp"
 #include "runtime/base/crypto/hash.hpp"
@@ -81,26 +81,30 @@ Error overloaded() {
 
 /// The sidecars an operation names must come along or be there already.
 Status check_blobs(const Submission& submission, const ChainReader& reader) {
-    std::set<Hash> brought;
+    std::vector<Hash> named = submission.blob_hashes();
+    std::sort(named.begin(), named.end());
+    std::vector<Hash> brought;
     for (const auto& blob : submission.blobs()) {
-        if (blob.size() > limits::blob_bytes_max) {
+        if (blob.bytes.size() > limits::blob_bytes_max) {
             return Error{ErrorCode::too_large, "A blob is too large.",
-                         std::to_string(blob.size()) + " bytes; the limit is " +
+                         std::to_string(blob.bytes.size()) + " bytes; the limit is " +
                              std::to_string(limits::blob_bytes_max) + ".",
                          "Send less."};
         }
-        brought.insert(crypto::blake2b_256(blob));
+        brought.push_back(blob.hash);
     }
-    for (const auto& hash : submission.blob_hashes()) {
-        if (brought.erase(hash) > 0 || reader.blob(hash)) continue;
+    std::sort(brought.begin(), brought.end());
+    for (const auto& hash : named) {
+        if (std::binary_search(brought.begin(), brought.end(), hash) || reader.blob(hash)) continue;
         return Error{ErrorCode::invalid_argument,
                      "A blob that the operation names did not come along.",
                      "Its hash is " + to_hex(hash.view()) + ".", "Send it in \"blobs\"."};
     }
-    if (!brought.empty()) {
+    for (const auto& hash : brought) {
+        if (std::binary_search(named.begin(), named.end(), hash)) continue;
         return Error{ErrorCode::invalid_argument,
                      "A blob came along that the operation does not name.",
-                     "Its hash is " + to_hex(brought.begin()->view()) + ".",
+                     "Its hash is " + to_hex(hash.view()) + ".",
                      "Send only what the operation names."};
     }
     return {};
@@ -135,7 +139,7 @@ class Chain {
     void on_decided(const Result<Certificate>& certificate) {
         AIT_ASSERT(in_flight_ != nullptr);
         if (!certificate.ok()) return give_back();
-        in_flight_->certificate = certificate.value();
+        in_flight_->finish(certificate.value());
         self_->send(writer_, WriteBlock{in_flight_});
     }
 
@@ -178,7 +182,8 @@ class Chain {
         if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
             return answer_repeat(submission, duplicate->operation, *reader);
         }
-        applied.outcome = std::get<ItemOutcome>(admission);
+        auto* idle = std::get_if<NoEffect>(&admission);
+        applied.outcome = idle ? std::move(idle->outcome) : std::get<ItemOutcome>(admission);
         applied.dry_run = true;
         submission->answer(std::move(applied));
     }
@@ -232,9 +237,12 @@ class Chain {
     void take_operations(BlockBuilder& builder, const ChainReader& reader, SealedBlock& sealed) {
         std::deque<SubmissionPtr> taken;
         std::size_t bytes = 0;
+        std::size_t blobs = 0;
         while (!pool_.empty() && taken.size() < limits::block_transactions_max &&
-               bytes + pool_.front()->bytes() <= limits::block_bytes_max) {
+               bytes + pool_.front()->bytes() <= limits::block_bytes_max &&
+               blobs + pool_.front()->blobs().size() <= limits::block_blobs_max) {
             bytes += pool_.front()->bytes();
+            blobs += pool_.front()->blobs().size();
             pool_bytes_ -= pool_.front()->bytes();
             taken.push_back(std::move(pool_.front()));
             pool_.pop_front();
@@ -270,6 +278,12 @@ class Chain {
                 return answer_repeat(submission, duplicate->operation, reader);
             }
             return repeats_.push_back(submission);
+        }
+        if (auto* idle = std::get_if<NoEffect>(&admission)) {
+            waiting.applied.outcome = std::move(idle->outcome);
+            waiting.applied.height = reader.height();
+            waiting.applied.block_time_unix_ms = reader.block_time_unix_ms();
+            return submission->answer(std::move(waiting.applied));
         }
         waiting.applied.outcome = std::get<ItemOutcome>(std::move(admission));
         sealed.sidecars.insert(sealed.sidecars.end(), submission->blobs().begin(),
@@ -394,7 +408,9 @@ ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell
     self->state.chain->start(std::move(writer));
     Chain* chain = self->state.chain.get();
     return {
-        [chain](const Submit& message) { chain->on_submit(message.submission); },
+        [chain](const Submit& message) {
+            for (const auto& submission : message.inbox->take()) chain->on_submit(submission);
+        },
         [chain](const Decided& message) { chain->on_decided(*message.certificate); },
         [chain](const Durable& message) { chain->on_durable(message.height); },
         [chain](const Wake&) { chain->on_wake(); },

@@ -1,6 +1,6 @@
 #include "actors/consensus/chain_data.hpp"
 
-#include <set>
+#include <algorithm>
 
 #include "runtime/base/crypto/hash.hpp"
 
@@ -10,10 +10,12 @@ namespace {
 constexpr std::string_view tip_key = "meta/tip";
 constexpr std::string_view genesis_key = "meta/genesis";
 
-/// What the store keeps of a block: the record without its blobs, and what it did.
+constexpr std::size_t event_blocks_read_max = 4'096;
+
+/// What the store keeps of a block: the record, and what it did.
 struct BlockArchive {
     Blob record{};
-    std::vector<TransactionOutcome> outcomes{};
+    std::vector<Blob> outcomes{};  ///< encoded TransactionOutcome, as the header's root covers them
     static constexpr auto fields() {
         return std::tuple{
             field("record", &BlockArchive::record, "", 2 * limits::block_bytes_max),
@@ -25,53 +27,11 @@ std::string operation_key(const Hash& hash) {
     return "op/" + std::string(hash.view());
 }
 
-std::string event_key(std::uint64_t height, std::uint32_t index) {
-    return big_endian(height) + big_endian(index).substr(4);
-}
-
-BlockRecord record_of(const SealedBlock& sealed, bool with_sidecars) {
-    BlockRecord record;
-    record.header.bytes = sealed.block.encoded_header;
-    for (const auto& wire : sealed.block.transactions) record.transactions.push_back(Blob{wire});
-    record.certificate = sealed.certificate;
-    if (with_sidecars) {
-        for (const auto& sidecar : sealed.sidecars) record.sidecars.push_back(Blob{sidecar});
-    }
-    return record;
-}
-
-void index_operations(const SealedBlock& sealed, storage::BlockWrites& writes) {
-    const auto add = [&](const Hash& hash, std::uint32_t transaction, std::uint32_t item) {
-        writes.index.emplace_back(
-            operation_key(hash),
-            encode(OperationPosition{sealed.block.header.height, transaction, item}));
-    };
-    std::size_t batch = 0;
-    for (std::uint32_t i = 0; i < sealed.block.transactions.size(); ++i) {
-        auto wire = decode<SignedTransaction>(sealed.block.transactions[i]);
-        AIT_ASSERT(wire.ok());
-        const Hash hash = crypto::blake2b_256(wire.value().signed_bytes.bytes);
-        add(hash, i, 0);
-        if (batch < sealed.block.batches.size() && sealed.block.batches[batch].first == hash) {
-            const auto& items = sealed.block.batches[batch++].second.items;
-            for (std::uint32_t j = 0; j < items.size(); ++j) add(item_hash(items[j]), i, j);
-        }
-    }
-}
-
-void list_events(const SealedBlock& sealed, storage::BlockWrites& writes) {
-    std::uint32_t index = 0;
-    for (const auto& outcome : sealed.block.outcomes) {
-        for (const auto& item : outcome.items) {
-            for (const auto& event : item.events) {
-                const StoredEvent stored{.height = sealed.block.header.height,
-                                         .index = index,
-                                         .time_unix_ms = sealed.block.header.time_unix_ms,
-                                         .event = event};
-                writes.events.emplace_back(event_key(stored.height, index++), encode(stored));
-            }
-        }
-    }
+std::vector<Blob> to_blobs(const std::vector<std::string>& list) {
+    std::vector<Blob> blobs;
+    blobs.reserve(list.size());
+    for (const auto& bytes : list) blobs.push_back(Blob{bytes});
+    return blobs;
 }
 
 storage::BlockWrites writes_of(const SealedBlock& sealed) {
@@ -79,20 +39,53 @@ storage::BlockWrites writes_of(const SealedBlock& sealed) {
     writes.height = sealed.block.header.height;
     writes.state = sealed.block.writes;
     writes.block_record =
-        encode(BlockArchive{Blob{encode(record_of(sealed, false))}, sealed.block.outcomes});
-    index_operations(sealed, writes);
-    writes.index.emplace_back(std::string(tip_key), encode(sealed.block.tip()));
-    list_events(sealed, writes);
-    for (const auto& sidecar : sealed.sidecars) {
-        writes.blobs.emplace_back(std::string(crypto::blake2b_256(sidecar).view()), sidecar);
+        encode(BlockArchive{Blob{sealed.record}, to_blobs(sealed.block.outcomes)});
+    for (const auto& place : sealed.block.operations) {
+        writes.index.emplace_back(
+            operation_key(place.operation),
+            encode(OperationPosition{writes.height, place.transaction, place.item}));
     }
+    const Tip tip = sealed.block.tip();
+    writes.index.emplace_back(std::string(tip_key), encode(tip));
+    writes.attachment = std::make_shared<const Tip>(tip);
+    for (const auto& sidecar : sealed.sidecars)
+        writes.blobs.emplace_back(std::string(sidecar.hash.view()), sidecar.bytes);
     return writes;
+}
+
+/// Appends a block's events with indexes above `after`, as far as there is room.
+Status add_events(const BlockArchive& archive, std::uint64_t height,
+                  std::int64_t after, std::size_t count_max, std::vector<StoredEvent>& events) {
+    auto record = decode<BlockRecord>(archive.record.bytes);
+    if (!record.ok()) return record.error();
+    const auto header = decode<BlockHeader>(record.value().header.bytes);
+    if (!header.ok()) return header.error();
+    std::uint32_t index = 0;
+    for (const auto& encoded : archive.outcomes) {
+        auto outcome = decode<TransactionOutcome>(encoded.bytes);
+        if (!outcome.ok()) return outcome.error();
+        for (auto& item : outcome.value().items) {
+            for (auto& event : item.events) {
+                const std::uint32_t current = index++;
+                if (current <= after || events.size() == count_max) continue;
+                events.push_back({.height = height,
+                                  .index = current,
+                                  .time_unix_ms = header.value().time_unix_ms,
+                                  .event = std::move(event)});
+            }
+        }
+    }
+    return {};
 }
 
 class StoreReader final : public ChainReader {
   public:
     StoreReader(const Genesis& genesis, const storage::Database& database, storage::ReadGuard guard)
         : genesis_(genesis), database_(database), guard_(std::move(guard)) {
+        if (const auto published = guard_.attachment()) {
+            tip_ = *std::static_pointer_cast<const Tip>(published);
+            return;
+        }
         const auto bytes = read(guard_.find_index(tip_key));
         AIT_ASSERT(bytes.has_value());
         auto tip = decode<Tip>(*bytes);
@@ -114,10 +107,14 @@ class StoreReader final : public ChainReader {
         if (!record.ok()) return record.error();
         auto header = decode<BlockHeader>(record.value().header.bytes);
         if (!header.ok()) return header.error();
-        return std::optional<StoredBlock>(
-            StoredBlock{.record = std::move(record).value(),
-                        .header = std::move(header).value(),
-                        .outcomes = std::move(archive.value().outcomes)});
+        StoredBlock block{
+            .record = std::move(record).value(), .header = std::move(header).value(), .outcomes = {}};
+        for (const auto& encoded : archive.value().outcomes) {
+            auto outcome = decode<TransactionOutcome>(encoded.bytes);
+            if (!outcome.ok()) return outcome.error();
+            block.outcomes.push_back(std::move(outcome).value());
+        }
+        return std::optional<StoredBlock>(std::move(block));
     }
 
     [[nodiscard]] std::optional<OperationPosition> find_operation(const Hash& hash) const override {
@@ -131,10 +128,15 @@ class StoreReader final : public ChainReader {
     [[nodiscard]] std::vector<StoredEvent> events_after(std::uint64_t height, std::uint32_t index,
                                                         std::size_t count_max) const override {
         std::vector<StoredEvent> events;
-        const auto page = read(guard_.scan_events(event_key(height, index) + '\0', count_max));
-        for (const auto& [key, bytes] : page.rows) {
-            auto event = decode<StoredEvent>(bytes);
-            if (event.ok()) events.push_back(std::move(event).value());
+        std::int64_t after = index;
+        for (std::uint64_t at = height;
+             at <= tip_.height && at - height < event_blocks_read_max && events.size() < count_max;
+             ++at, after = -1) {
+            const auto bytes = read(guard_.find_block(at));
+            if (!bytes || bytes->empty()) continue;
+            const auto archive = read(decode<BlockArchive>(*bytes));
+            const Status added = add_events(archive, at, after, count_max, events);
+            if (!added.ok()) database_.fail(added.error());
         }
         return events;
     }
@@ -159,8 +161,16 @@ class StoreReader final : public ChainReader {
 
 }  // namespace
 
+void SealedBlock::finish(Certificate final_certificate) {
+    certificate = std::move(final_certificate);
+    record = encode(BlockRecord{Blob{block.encoded_header}, to_blobs(block.transactions),
+                                certificate});
+}
+
 ChainData::ChainData(Options options)
-    : options_(std::move(options)), genesis_id_(genesis_hash(options_.genesis)) {}
+    : options_(std::move(options)), genesis_id_(genesis_hash(options_.genesis)) {
+    options_.store.resident_prefixes = options_.rules.resident_prefixes();
+}
 
 Result<std::unique_ptr<ChainData>> ChainData::open(Options options) {
     const std::int64_t started_us = options.clock.monotonic_us();
@@ -227,53 +237,58 @@ Status ChainData::recover() {
     });
 }
 
-/// A logged block carries every blob that its transactions name, or the store has it already.
+/// A logged block carries every blob that its operations name, or the store has it already.
 Status ChainData::check_sidecars(const SealedBlock& sealed) const {
-    std::set<Hash> brought;
-    for (const auto& sidecar : sealed.sidecars) brought.insert(crypto::blake2b_256(sidecar));
+    std::vector<Hash> brought;
+    for (const auto& sidecar : sealed.sidecars) brought.push_back(sidecar.hash);
+    std::sort(brought.begin(), brought.end());
     const auto guard = store_->read();
-    for (const auto& wire : sealed.block.transactions) {
-        const auto outer = decode<SignedTransaction>(wire);
-        AIT_ASSERT(outer.ok());
-        const auto content = decode<UnsignedTransaction>(outer.value().signed_bytes.bytes);
-        AIT_ASSERT(content.ok());
-        for (const auto& hash : content.value().blobs) {
-            if (brought.contains(hash)) continue;
-            auto stored = guard.find_blob(hash.view());
-            if (!stored.ok()) return stored.error();
-            if (!stored.value()) {
-                return Error{ErrorCode::corrupt_data,
-                             "A blob of block " + std::to_string(sealed.block.header.height) +
-                                 " is missing.",
-                             "Its hash is " + to_hex(hash.view()) + ".",
-                             "Restore the log from a backup."};
-            }
+    for (const auto& hash : sealed.block.blobs) {
+        if (std::binary_search(brought.begin(), brought.end(), hash)) continue;
+        auto stored = guard.find_blob(hash.view());
+        if (!stored.ok()) return stored.error();
+        if (!stored.value()) {
+            return Error{ErrorCode::corrupt_data,
+                         "A blob of block " + std::to_string(sealed.block.header.height) +
+                             " is missing.",
+                         "Its hash is " + to_hex(hash.view()) + ".",
+                         "Restore the log from a backup."};
         }
     }
     return {};
 }
 
 Status ChainData::replay(std::uint64_t height, std::string_view payload) {
-    auto record = decode<BlockRecord>(payload);
-    if (!record.ok()) {
+    const auto unreadable = [height](const Error& error) {
         return Error{ErrorCode::corrupt_data,
-                     "Block " + std::to_string(height) + " of the log cannot be read.",
-                     record.error().why, "Restore the log from a backup."};
-    }
+                     "Block " + std::to_string(height) + " of the log cannot be read.", error.why,
+                     "Restore the log from a backup."};
+    };
+    auto logged = decode<LoggedBlock>(payload);
+    if (!logged.ok()) return unreadable(logged.error());
+    auto record = decode<BlockRecord>(logged.value().record.bytes);
+    if (!record.ok()) return unreadable(record.error());
+    const auto header = decode<BlockHeader>(record.value().header.bytes);
+    if (!header.ok()) return unreadable(header.error());
+    const Status final =
+        verify_certificate(record.value().certificate, options_.genesis, header.value(),
+                           header_hash(record.value().header.bytes));
+    if (!final.ok()) return final;
     SealedBlock sealed;
     {
         const auto guard = store_->read();
-        auto executed = execute_block(
-            options_.rules, {options_.genesis, genesis_id_, tip_, guard.state()}, record.value());
+        auto executed = execute_block(options_.rules,
+                                      {options_.genesis, genesis_id_, tip_, guard.state()},
+                                      record.value(), Signatures::trusted);
         if (!executed.ok()) return executed.error();
         sealed.block = std::move(executed).value();
     }
-    const Status final = verify_certificate(record.value().certificate, options_.genesis,
-                                            sealed.block.header, sealed.block.hash);
-    if (!final.ok()) return final;
     sealed.certificate = std::move(record.value().certificate);
-    for (auto& sidecar : record.value().sidecars)
-        sealed.sidecars.push_back(std::move(sidecar.bytes));
+    sealed.record = std::move(logged.value().record.bytes);
+    for (auto& sidecar : logged.value().sidecars) {
+        const Hash hash = crypto::blake2b_256(sidecar.bytes);
+        sealed.sidecars.push_back({hash, std::move(sidecar.bytes)});
+    }
     const Status blobs = check_sidecars(sealed);
     if (!blobs.ok()) return blobs;
     ++recovery_.replayed_blocks;
@@ -299,8 +314,10 @@ Status ChainData::publish(const SealedBlock& sealed) {
 }
 
 Status ChainData::write(const SealedBlock& sealed) {
-    const Status appended =
-        log_->append(sealed.block.header.height, encode(record_of(sealed, true)));
+    LoggedBlock logged{.record = Blob{sealed.record}, .sidecars = {}};
+    logged.sidecars.reserve(sealed.sidecars.size());
+    for (const auto& sidecar : sealed.sidecars) logged.sidecars.push_back(Blob{sidecar.bytes});
+    const Status appended = log_->append(sealed.block.header.height, encode(logged));
     if (!appended.ok()) return appended;
     return log_->sync();
 }

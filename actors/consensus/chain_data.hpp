@@ -18,7 +18,11 @@ namespace ait::consensus {
 struct SealedBlock {
     ExecutedBlock block{};
     Certificate certificate{};
-    std::vector<std::string> sidecars{};
+    std::vector<Sidecar> sidecars{};
+    std::string record{};  ///< encoded BlockRecord, made by finish()
+
+    /// The block is final: nothing of it changes any more.
+    void finish(Certificate final_certificate);
 };
 
 /// What recovery did, for the node's log.

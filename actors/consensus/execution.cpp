@@ -91,6 +91,7 @@ RuleSet::RuleSet(std::span<const DomainRules> domains, NonceFunction nonce_funct
             AIT_ASSERT(inserted);
         }
         if (domain.genesis != nullptr) genesis_.push_back(domain.genesis);
+        for (const auto prefix : domain.resident_prefixes) resident_prefixes_.emplace_back(prefix);
     }
 }
 
@@ -224,20 +225,28 @@ Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::stri
                      "\"" + std::string(kind) + "\" moves money or stake, or binds a miner.",
                      "Sign it with the wallet that owns the account."};
     }
-    storage::StateView overlay(static_cast<const storage::StateReader&>(view_));
+    storage::StateView::Attempt attempt(view_);
     if (nonce) {
-        const Status taken = rules_.take_nonce()(overlay, context.principal, *nonce);
+        const Status taken = rules_.take_nonce()(view_, context.principal, *nonce);
         if (!taken.ok()) return taken.error();
     }
-    auto outcome = rule->apply(overlay, body, context);
+    auto outcome = rule->apply(view_, body, context);
     if (!outcome.ok()) return outcome.error();
+    had_effect_ = attempt.has_written() || !outcome.value().events.empty();
     if (!idempotency_key.empty()) {
-        store_record(overlay,
+        store_record(view_,
                      key_in_bucket(key_bucket(time_unix_ms_), context.principal, idempotency_key),
                      IdempotencyRecord{content_hash(kind, body), context.operation});
     }
-    std::move(overlay).merge_into(view_);
+    attempt.keep();
     return to_item(std::move(outcome).value());
+}
+
+void BlockBuilder::place(const Hash& operation, std::size_t transaction, std::size_t item,
+                         std::span<const Hash> blobs) {
+    operations_.push_back({operation, static_cast<std::uint32_t>(transaction),
+                           static_cast<std::uint32_t>(item)});
+    blobs_.insert(blobs_.end(), blobs.begin(), blobs.end());
 }
 
 Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) {
@@ -259,8 +268,9 @@ Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) 
     Admission admission = apply(rules_.find(content.kind), content.kind, content.body.bytes,
                                 context, content.idempotency_key, content.nonce);
     if (const auto* outcome = std::get_if<ItemOutcome>(&admission)) {
+        place(transaction.hash, transactions_.size(), 0, content.blobs);
         transactions_.push_back(transaction.wire);
-        outcomes_.push_back(TransactionOutcome{{*outcome}});
+        outcomes_.push_back(encode(TransactionOutcome{{*outcome}}));
         bytes_ += transaction.wire.size();
     }
     return admission;
@@ -271,10 +281,11 @@ Admission BlockBuilder::add_item(const BatchItem& item) {
     const Context context = context_of(item, hash);
     Admission admission = apply(rules_.find(item.kind), item.kind, item.body.bytes, context,
                                 item.idempotency_key, std::nullopt);
-    if (const auto* outcome = std::get_if<ItemOutcome>(&admission)) {
+    if (auto* outcome = std::get_if<ItemOutcome>(&admission)) {
+        if (!had_effect_) return NoEffect{std::move(*outcome)};
+        place(hash, transactions_.size(), batch_.items.size(), item.blobs);
         batch_.items.push_back(item);
         batch_outcome_.items.push_back(*outcome);
-        item_hashes_.push_back(hash);
         bytes_ += item.body.bytes.size() + 64;
     }
     return admission;
@@ -293,19 +304,15 @@ ExecutedBlock BlockBuilder::seal(const crypto::SecretKey& node_key) && {
         content.expiry_height = height();
         content.kind = std::string(batch_kind);
         content.body.bytes = encode(batch_);
-        for (const auto& item : batch_.items) {
-            content.blobs.insert(content.blobs.end(), item.blobs.begin(), item.blobs.end());
-        }
         transactions_.push_back(sign_transaction(content, node_key));
-        outcomes_.push_back(std::move(batch_outcome_));
-        batches_.emplace_back(crypto::blake2b_256(encode(content)), std::move(batch_));
+        outcomes_.push_back(encode(batch_outcome_));
     }
     return std::move(*this).close(node_key.public_key());
 }
 
 ExecutedBlock BlockBuilder::close(const PublicKey& leader) && {
     ExecutedBlock block;
-    outcomes_.push_back(std::move(due_outcome_));
+    outcomes_.push_back(encode(due_outcome_));
     std::vector<Hash> leaves;
     for (const auto& wire : transactions_) leaves.push_back(transaction_leaf(wire));
     std::vector<Hash> outcome_leaves;
@@ -330,7 +337,8 @@ ExecutedBlock BlockBuilder::close(const PublicKey& leader) && {
     block.hash = header_hash(block.encoded_header);
     block.transactions = std::move(transactions_);
     block.outcomes = std::move(outcomes_);
-    block.batches = std::move(batches_);
+    block.operations = std::move(operations_);
+    block.blobs = std::move(blobs_);
     return block;
 }
 
@@ -341,7 +349,9 @@ Status BlockBuilder::replay_batch(const VerifiedTransaction& transaction,
     }
     TransactionOutcome outcomes;
     for (const auto& item : batch.items) {
-        const Context context = context_of(item, item_hash(item));
+        const Hash hash = item_hash(item);
+        place(hash, transactions_.size(), outcomes.items.size(), item.blobs);
+        const Context context = context_of(item, hash);
         Admission admission = apply(rules_.find(item.kind), item.kind, item.body.bytes, context,
                                     item.idempotency_key, std::nullopt);
         if (auto* outcome = std::get_if<ItemOutcome>(&admission)) {
@@ -356,14 +366,13 @@ Status BlockBuilder::replay_batch(const VerifiedTransaction& transaction,
         }
         outcomes.items.push_back(std::move(refused));
     }
-    outcomes_.push_back(std::move(outcomes));
+    outcomes_.push_back(encode(outcomes));
     transactions_.push_back(transaction.wire);
-    batches_.emplace_back(transaction.hash, batch);
     return {};
 }
 
 Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Parent& parent,
-                                    const BlockRecord& record) {
+                                    const BlockRecord& record, Signatures signatures) {
     auto header = decode<BlockHeader>(record.header.bytes);
     if (!header.ok()) return header.error();
     const BlockHeader& claimed = header.value();
@@ -372,8 +381,9 @@ Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Pa
     if (claimed.time_unix_ms < parent.tip.time_unix_ms) return differs("time", claimed.height);
     BlockBuilder builder(rules, parent, claimed.time_unix_ms);
     for (const auto& wire : record.transactions) {
-        auto transaction =
-            verify_transaction(wire.bytes, parent.genesis.chain, parent.genesis_hash);
+        const auto read =
+            signatures == Signatures::trusted ? &read_transaction : &verify_transaction;
+        const auto transaction = read(wire.bytes, parent.genesis.chain, parent.genesis_hash);
         if (!transaction.ok()) return transaction.error();
         if (transaction.value().content.kind == batch_kind) {
             auto batch = decode<OperationBatch>(transaction.value().content.body.bytes);

@@ -35,11 +35,16 @@ class RuleSet {
     [[nodiscard]] const DueRule* find_due(std::string_view kind) const;
     [[nodiscard]] Status write_genesis(storage::StateView& view, const Genesis& genesis) const;
     [[nodiscard]] NonceFunction take_nonce() const { return take_nonce_; }
+    /// What the store keeps in memory whole: the due index and what the domains name.
+    [[nodiscard]] const std::vector<std::string>& resident_prefixes() const {
+        return resident_prefixes_;
+    }
 
   private:
     std::map<std::string, Rule, std::less<>> rules_;
     std::map<std::string, DueRule, std::less<>> due_rules_;
     std::vector<GenesisFunction> genesis_;
+    std::vector<std::string> resident_prefixes_{std::string(due_prefix)};
     NonceFunction take_nonce_;
 };
 
@@ -65,14 +70,22 @@ struct GenesisState {
 };
 Result<GenesisState> execute_genesis(const RuleSet& rules, const Genesis& genesis);
 
+/// Where an operation stands in its block; `item` counts inside a batch, else 0.
+struct OperationPlace {
+    Hash operation{};
+    std::uint32_t transaction = 0;
+    std::uint32_t item = 0;
+};
+
 struct ExecutedBlock {
     BlockHeader header{};
     std::string encoded_header{};
     Hash hash{};
-    std::vector<std::string> transactions{};     ///< wire bytes
-    std::vector<TransactionOutcome> outcomes{};  ///< one a transaction, then one for due entries
-    std::vector<std::pair<Hash, OperationBatch>>
-        batches{};  ///< decoded, by transaction hash, in order
+    std::vector<std::string> transactions{};  ///< wire bytes
+    /// Encoded TransactionOutcome: one a transaction, then one for due entries.
+    std::vector<std::string> outcomes{};
+    std::vector<OperationPlace> operations{};  ///< of transactions and batch items, in order
+    std::vector<Hash> blobs{};                 ///< that operations name, in order
     storage::WriteSet writes{};
     [[nodiscard]] Tip tip() const;
 };
@@ -81,7 +94,15 @@ struct ExecutedBlock {
 struct Duplicate {
     Hash operation{};
 };
-using Admission = std::variant<ItemOutcome, Duplicate, Error>;
+/// The item would change nothing, so no block needs it: this is its answer now.
+struct NoEffect {
+    ItemOutcome outcome{};
+};
+using Admission = std::variant<ItemOutcome, Duplicate, NoEffect, Error>;
+
+/// Whether a replay checks the signatures inside a block. `trusted` is for blocks whose certificate
+/// the caller has checked: a quorum has verified what the transactions root covers.
+enum class Signatures : std::uint8_t { verify, trusted };
 
 /// Builds one block on a parent. Not thread-safe; lives while `base` lives.
 class BlockBuilder {
@@ -102,8 +123,6 @@ class BlockBuilder {
     /// True when due entries or operations changed anything: an empty block is not worth a sync.
     [[nodiscard]] bool has_content() const;
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
-    /// Hash of an added item, in the order of addition.
-    [[nodiscard]] const std::vector<Hash>& item_hashes() const { return item_hashes_; }
     /// Time, height and so on of the block, for dry runs.
     [[nodiscard]] std::uint64_t height() const { return parent_.tip.height + 1; }
     [[nodiscard]] std::int64_t time_unix_ms() const { return time_unix_ms_; }
@@ -113,7 +132,8 @@ class BlockBuilder {
     ExecutedBlock seal(const crypto::SecretKey& node_key) &&;
 
   private:
-    friend Result<ExecutedBlock> execute_block(const RuleSet&, const Parent&, const BlockRecord&);
+    friend Result<ExecutedBlock> execute_block(const RuleSet&, const Parent&, const BlockRecord&,
+                                               Signatures);
     /// A context without principal: for what is due.
     [[nodiscard]] Context node_context(const Hash& operation) const;
     [[nodiscard]] Context context_of(const BatchItem& item, const Hash& hash) const;
@@ -121,6 +141,8 @@ class BlockBuilder {
     Admission apply(const Rule* rule, std::string_view kind, std::string_view body,
                     const Context& context, std::string_view idempotency_key,
                     std::optional<std::uint64_t> nonce);
+    void place(const Hash& operation, std::size_t transaction, std::size_t item,
+               std::span<const Hash> blobs);
     Status replay_batch(const VerifiedTransaction& transaction, const OperationBatch& batch);
     void apply_due();
     void drop_old_keys();
@@ -131,18 +153,20 @@ class BlockBuilder {
     std::int64_t time_unix_ms_;
     storage::StateView view_;
     std::vector<std::string> transactions_{};
-    std::vector<TransactionOutcome> outcomes_{};
-    std::vector<std::pair<Hash, OperationBatch>> batches_{};
+    std::vector<std::string> outcomes_{};
+    std::vector<OperationPlace> operations_{};
+    std::vector<Hash> blobs_{};
     OperationBatch batch_{};
     TransactionOutcome batch_outcome_{};
     TransactionOutcome due_outcome_{};
-    std::vector<Hash> item_hashes_{};
+    bool had_effect_ = false;  ///< the last operation that was applied
     std::size_t bytes_ = 0;
 };
 
 /// Replays a logged or received block on its parent. Errors: check_failed when anything differs
 /// from its header, malformed when it cannot be read. The certificate is checked by the caller.
 Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Parent& parent,
-                                    const BlockRecord& record);
+                                    const BlockRecord& record,
+                                    Signatures signatures = Signatures::verify);
 
 }  // namespace ait::consensus

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <variant>
@@ -39,7 +40,7 @@ class Submission {
     ~Submission();
 
     [[nodiscard]] const Operation& operation() const { return operation_; }
-    [[nodiscard]] const std::vector<std::string>& blobs() const { return blobs_; }
+    [[nodiscard]] const std::vector<Sidecar>& blobs() const { return blobs_; }
     [[nodiscard]] const std::vector<Hash>& blob_hashes() const;  ///< that the operation names
     [[nodiscard]] bool dry_run() const { return dry_run_; }
     [[nodiscard]] std::int64_t deadline_unix_ms() const { return deadline_unix_ms_; }
@@ -48,7 +49,7 @@ class Submission {
 
   private:
     Operation operation_;
-    std::vector<std::string> blobs_;
+    std::vector<Sidecar> blobs_;
     bool dry_run_;
     std::int64_t deadline_unix_ms_;
     std::size_t bytes_;
@@ -57,9 +58,21 @@ class Submission {
 
 using SubmissionPtr = std::shared_ptr<Submission>;
 
-/// Put an operation into a block.
+/// Operations on their way to the chain: many that come at once cost one message. Any thread.
+class SubmissionInbox {
+  public:
+    /// True: the chain does not know yet that something is here.
+    [[nodiscard]] bool put(SubmissionPtr submission);
+    [[nodiscard]] std::vector<SubmissionPtr> take();
+
+  private:
+    std::mutex mutex_{};
+    std::vector<SubmissionPtr> waiting_{};
+};
+
+/// Put what is in the inbox into a block.
 struct Submit {
-    SubmissionPtr submission{};
+    std::shared_ptr<SubmissionInbox> inbox{};
 };
 /// The ordering's word on the block that this chain proposed.
 struct Decided {

@@ -41,7 +41,7 @@ Status check_paths(const OperationProof& proof, const BlockHeader& header) {
                                header.transactions_root)) {
         return refuse("The transaction is not in the block.");
     }
-    if (!crypto::merkle_verify(outcome_leaf(proof.outcome), proof.index,
+    if (!crypto::merkle_verify(outcome_leaf(encode(proof.outcome)), proof.index,
                                header.transaction_count + 1, proof.outcome_path,
                                header.outcomes_root)) {
         return refuse("The outcome is not the block's.");
@@ -187,7 +187,7 @@ Result<OperationProof> prove_operation(const StoredBlock& block,
     for (const auto& wire : block.record.transactions)
         leaves.push_back(transaction_leaf(wire.bytes));
     std::vector<Hash> outcome_leaves;
-    for (const auto& outcome : block.outcomes) outcome_leaves.push_back(outcome_leaf(outcome));
+    for (const auto& outcome : block.outcomes) outcome_leaves.push_back(outcome_leaf(encode(outcome)));
     return OperationProof{.transaction = block.record.transactions[index],
                           .index = index,
                           .item = position.item,

@@ -3,13 +3,32 @@
 namespace ait::consensus {
 namespace {
 
-constexpr std::string_view due_prefix = "due/";
-
 std::string due_key(std::int64_t at_unix_ms, std::string_view kind, std::string_view id) {
     AIT_ASSERT(at_unix_ms >= 0);
     AIT_ASSERT(kind.find('/') == std::string_view::npos);
     return std::string(due_prefix) + big_endian(static_cast<std::uint64_t>(at_unix_ms)) +
            std::string(kind) + "/" + std::string(id);
+}
+
+/// Base32 in Crockford's alphabet, which sorts like the bytes it stands for and has no letters that
+/// look like figures.
+std::string to_sortable_base32(std::string_view bytes) {
+    constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+    std::string text;
+    text.reserve((bytes.size() * 8 + 4) / 5);
+    std::uint32_t buffer = 0;
+    unsigned bits = 0;
+    for (const char c : bytes) {
+        buffer = (buffer << 8U) | static_cast<std::uint8_t>(c);
+        bits += 8;
+        while (bits >= 5) {
+            bits -= 5;
+            text.push_back(alphabet[(buffer >> bits) & 31U]);
+        }
+        buffer &= (1U << bits) - 1U;
+    }
+    if (bits > 0) text.push_back(alphabet[(buffer << (5 - bits)) & 31U]);
+    return text;
 }
 
 }  // namespace
@@ -23,7 +42,7 @@ std::string make_id(std::string_view prefix, const Context& context, std::uint32
         tail[9 - i] = static_cast<char>(static_cast<std::uint8_t>(tail[9 - i]) ^
                                         ((index >> (8 * i)) & 0xFFU));
     }
-    return std::string(prefix) + to_base32(bytes + tail);
+    return std::string(prefix) + to_sortable_base32(bytes + tail);
 }
 
 void schedule_due(storage::StateView& view, std::int64_t at_unix_ms, std::string_view kind,

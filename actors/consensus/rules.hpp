@@ -87,9 +87,14 @@ struct DomainRules {
     std::span<const Rule> rules{};
     std::span<const DueRule> due_rules{};
     GenesisFunction genesis = nullptr;
+    /// State keys that its rules read or scan in every block: kept in memory whole, so their number
+    /// must follow what is alive (open jobs, miners), never history.
+    std::span<const std::string_view> resident_prefixes{};
 };
 
 // ---- the due index: one ordered key per waiting time -----------------------------------------
+
+inline constexpr std::string_view due_prefix = "due/";
 
 /// Asks for DueRule `kind` to be called for `id` in the first block whose time is >= at_unix_ms.
 void schedule_due(storage::StateView& view, std::int64_t at_unix_ms, std::string_view kind,

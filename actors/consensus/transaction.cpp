@@ -32,14 +32,15 @@ std::string sign_transaction(const UnsignedTransaction& content, const crypto::S
     return encode(wire);
 }
 
-Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::string_view chain,
-                                               const Hash& genesis) {
-    auto outer = decode<SignedTransaction>(wire);
-    if (!outer.ok()) return outer.error();
-    auto content = decode<UnsignedTransaction>(outer.value().signed_bytes.bytes);
+namespace {
+
+Result<VerifiedTransaction> read(const SignedTransaction& outer, std::string_view wire,
+                                 std::string_view chain, const Hash& genesis) {
+    const std::string& signed_bytes = outer.signed_bytes.bytes;
+    auto content = decode<UnsignedTransaction>(signed_bytes);
     if (!content.ok()) return content.error();
     VerifiedTransaction verified{.wire = std::string(wire),
-                                 .hash = crypto::blake2b_256(outer.value().signed_bytes.bytes),
+                                 .hash = crypto::blake2b_256(signed_bytes),
                                  .content = std::move(content).value()};
     const Status form = check_form(verified.content);
     if (!form.ok()) return form.error();
@@ -59,23 +60,40 @@ Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::strin
     }
     // One value has one wire form: the leaf and the hash could otherwise differ for the same
     // content.
-    if (encode(outer.value()) != wire ||
-        encode(verified.content) != outer.value().signed_bytes.bytes) {
+    if (encode(outer) != wire || encode(verified.content) != signed_bytes) {
         return Error{ErrorCode::malformed, "The transaction is not in canonical form.", "",
                      "Encode it again."};
     }
-    if (!crypto::verify(verified.content.signer, transaction_domain,
-                        outer.value().signed_bytes.bytes, outer.value().signature)) {
+    return verified;
+}
+
+}  // namespace
+
+Result<VerifiedTransaction> read_transaction(std::string_view wire, std::string_view chain,
+                                             const Hash& genesis) {
+    auto outer = decode<SignedTransaction>(wire);
+    if (!outer.ok()) return outer.error();
+    return read(outer.value(), wire, chain, genesis);
+}
+
+Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::string_view chain,
+                                               const Hash& genesis) {
+    auto outer = decode<SignedTransaction>(wire);
+    if (!outer.ok()) return outer.error();
+    auto verified = read(outer.value(), wire, chain, genesis);
+    if (!verified.ok()) return verified.error();
+    const PublicKey& signer = verified.value().content.signer;
+    if (!crypto::verify(signer, transaction_domain, outer.value().signed_bytes.bytes,
+                        outer.value().signature)) {
         return Error{ErrorCode::check_failed, "The transaction's signature is not valid.",
-                     "It was not made by key " +
-                         to_hex(verified.content.signer.view().substr(0, 4)) + "....",
+                     "It was not made by key " + to_hex(signer.view().substr(0, 4)) + "....",
                      "Sign it again with the right wallet."};
     }
     return verified;
 }
 
 Hash item_hash(const BatchItem& item) {
-    return crypto::blake2b_256("item/1|" + encode(item));
+    return crypto::Hasher().update("item/1|").update(encode(item)).finish();
 }
 
 }  // namespace ait::consensus

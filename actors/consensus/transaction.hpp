@@ -28,7 +28,8 @@ struct UnsignedTransaction {
     std::string idempotency_key{};    ///< unique per signer until the expiry height; may be empty
     std::string kind{};               ///< "ledger.transfer"; "batch"
     Blob body{};                      ///< canonical msgpack of the kind's struct
-    std::vector<Hash> blobs{};        ///< sidecars that must come along, by BLAKE2b-256
+    /// Sidecars that must come along, by BLAKE2b-256; a batch's items name their own.
+    std::vector<Hash> blobs{};
     static constexpr auto fields() {
         using T = UnsignedTransaction;
         return std::tuple{
@@ -63,6 +64,7 @@ struct BatchItem {
     std::string kind{};
     Blob body{};
     std::vector<Hash> blobs{};
+    std::uint64_t salt = 0;  ///< tells equal requests apart, from which ids derive
     static constexpr auto fields() {
         using T = BatchItem;
         return std::tuple{
@@ -70,7 +72,8 @@ struct BatchItem {
             field("idempotency_key", &T::idempotency_key, "Unique per principal.", 64),
             field("kind", &T::kind, "Which rule applies.", 64),
             field("body", &T::body, "Canonical msgpack.", limits::transaction_bytes_max),
-            field("blobs", &T::blobs, "Hashes of sidecars.", limits::batch_jobs_max)};
+            field("blobs", &T::blobs, "Hashes of sidecars.", limits::batch_jobs_max),
+            optional_field("salt", &T::salt, "Tells equal requests apart.")};
     }
 };
 
@@ -91,6 +94,11 @@ struct VerifiedTransaction {
 
 /// Signs with the account's or node's key. Any thread.
 std::string sign_transaction(const UnsignedTransaction& content, const crypto::SecretKey& key);
+
+/// Checks form, chain and genesis, not the signature: for what a quorum has verified. Errors as
+/// below.
+Result<VerifiedTransaction> read_transaction(std::string_view wire, std::string_view chain,
+                                             const Hash& genesis);
 
 /// Checks form, chain, genesis and signature. Errors: malformed, too_large, check_failed. Any
 /// thread.

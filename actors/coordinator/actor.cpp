@@ -7,14 +7,26 @@
 #include "actors/miner/messages.hpp"
 #include "actors/supervision.hpp"
 #include "net/http_server.hpp"
+#include "runtime/base/codec/json_text.hpp"
 
 namespace ait::coordinator {
 namespace {
 
 constexpr std::string_view lease_kind = "job.lease";
 
+NodeOperation operation_of(const Poll& poll, std::string_view kind, std::string body) {
+    return {.principal = poll.miner,
+            .kind = std::string(kind),
+            .body = std::move(body),
+            .blobs = {},
+            .idempotency_key = {},
+            .salt = 0,
+            .dry_run = false,
+            .deadline_unix_ms = 0};
+}
+
 /// What miner.poll answers for one lease: the job with its payload.
-Json polled_job(const LeasedJob& job, const consensus::ChainReader& reader) {
+miner::PolledJobView polled_job(const LeasedJob& job, const consensus::ChainReader& reader) {
     miner::PolledJobView view{.job_id = job.job_id,
                               .attempt = job.attempt,
                               .type = job.type,
@@ -26,7 +38,33 @@ Json polled_job(const LeasedJob& job, const consensus::ChainReader& reader) {
                               .lease_expires_at = job.lease_expires_at,
                               .expires_at = job.expires_at};
     if (auto payload = reader.blob(job.payload)) view.payload.text = std::move(*payload);
-    return to_json_value(view);
+    return view;
+}
+
+/// Gives the miner its jobs; one that hung up meanwhile has not got them, so they go back at once
+/// instead of waiting for the lease to run out.
+void answer_jobs(const Poll& poll, const LeaseAnswer& leased, std::uint64_t height,
+                 NodeServices& services) {
+    if (poll.is_gone && poll.is_gone()) {
+        ReleaseLeases back{.miner = poll.miner, .jobs = {}};
+        for (const auto& job : leased.jobs) back.jobs.push_back({job.job_id, job.attempt});
+        NodeOperation operation = operation_of(poll, "job.release", encode(back));
+        return services.propose(std::move(operation), [](const Result<consensus::Applied>&) {});
+    }
+    std::string text = R"({"jobs":[)";
+    const auto reader = services.reader();
+    for (const auto& job : leased.jobs) {
+        if (text.back() == '}') text += ',';
+        append_json(text, polled_job(job, *reader));
+    }
+    text += R"(],"height":)";
+    detail::append_json_number(text, height);
+    text += '}';
+    poll.respond.with_text(std::move(text));
+}
+
+NodeOperation lease_operation(const Poll& poll) {
+    return operation_of(poll, lease_kind, encode(LeaseJobs{poll.miner, poll.count_max}));
 }
 
 using Self = CoordinatorActor::pointer;
@@ -64,10 +102,7 @@ class Shell {
         auto answer = decode<LeaseAnswer>(applied.value().outcome.response.bytes);
         AIT_ASSERT(answer.ok());
         if (answer.value().jobs.empty()) return wait(std::move(poll));  // another miner was first
-        const auto reader = services_.reader();
-        Json jobs = Json::array();
-        for (const auto& job : answer.value().jobs) jobs.push_back(polled_job(job, *reader));
-        poll->respond(Json{{"jobs", std::move(jobs)}, {"height", applied.value().height}});
+        answer_jobs(*poll, answer.value(), applied.value().height, services_);
     }
 
     void on_timer() {
@@ -103,14 +138,7 @@ class Shell {
     }
 
     void lease(std::shared_ptr<Poll> poll) {
-        NodeOperation operation{.principal = poll->miner,
-                                .kind = std::string(lease_kind),
-                                .body = encode(LeaseJobs{poll->miner, poll->count_max}),
-                                .blobs = {},
-                                .idempotency_key = {},
-                                .dry_run = false,
-                                .deadline_unix_ms = 0};
-        services_.propose(std::move(operation), [self = CoordinatorActor(self_),
+        services_.propose(lease_operation(*poll), [self = CoordinatorActor(self_),
                                                  poll](Result<consensus::Applied> applied) {
             caf::anon_send(self,
                            LeaseDecided{poll, std::make_shared<const Result<consensus::Applied>>(
@@ -178,15 +206,23 @@ void poll_jobs(NodeServices& services, Call call, Respond respond) {
     const std::int64_t wait_ms = std::clamp<std::int64_t>(input_integer(call.input, "wait", 0), 0,
                                                           limits::long_poll_ms_max / 1000) *
                                  1000;
-    Poll poll{.miner = call.principal.account,
+    auto poll = std::make_shared<Poll>(Poll{
+              .miner = call.principal.account,
               .count_max = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
                   input_integer(call.input, "max", 1), 1, limits::lease_jobs_max)),
               .deadline_unix_ms = services.clock().now_unix_ms() + wait_ms,
               .respond = std::move(respond),
               .is_gone = [exchange = call.exchange] {
                   return exchange != nullptr && exchange->is_closed();
-              }};
-    services.leases().poll(std::move(poll));
+              }});
+    // The shortest way first: straight to the chain. Only who gets nothing waits at the desk.
+    services.propose(lease_operation(*poll), [&services, poll](Result<consensus::Applied> applied) {
+        if (!applied.ok()) return poll->respond(applied.error());
+        const auto leased = decode<LeaseAnswer>(applied.value().outcome.response.bytes);
+        AIT_ASSERT(leased.ok());
+        if (leased.value().jobs.empty()) return services.leases().poll(*poll);
+        answer_jobs(*poll, leased.value(), applied.value().height, services);
+    });
 }
 
 constexpr std::array edge{

@@ -3,6 +3,7 @@
 // A job as state keeps it, and the keys by which it is found. The coordinator's rules are in
 // state.hpp; this is their storage.
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -79,6 +80,7 @@ struct Delivery {
     std::uint64_t duration_ms = 0;       ///< as the miner reports it
     std::uint64_t paid_duration_ms = 0;  ///< as it counts for the price
     Hash transaction{};
+    std::uint32_t item = 0;  ///< which of the transaction's results
     static constexpr auto fields() {
         using T = Delivery;
         return std::tuple{field("miner", &T::miner, ""),
@@ -91,7 +93,7 @@ struct Delivery {
                           field("completion_tokens", &T::completion_tokens, ""),
                           field("duration_ms", &T::duration_ms, ""),
                           field("paid_duration_ms", &T::paid_duration_ms, ""),
-                          field("transaction", &T::transaction, "")};
+                          field("transaction", &T::transaction, ""), field("item", &T::item, "")};
     }
 };
 
@@ -173,8 +175,15 @@ void store_job(storage::StateView& view, const Job& job);
 Counters load_counters(const storage::StateReader& reader);
 void store_counters(storage::StateView& view, const Counters& counters);
 
-/// The record and the owner's list.
+/// State keys that the chain keeps in memory whole: what waits, what is held, what is counted.
+inline constexpr std::array<std::string_view, 3> resident_prefixes{"job/wait/", "job/held/",
+                                                                   "job/counters"};
+
+/// Into the owner's list; store_job writes the record.
 void insert_job(storage::StateView& view, const Job& job);
+/// All records behind this id, oldest first, until `visit` answers false.
+void walk_records(const storage::StateReader& reader, std::string_view after,
+                  const std::function<bool(const Job&)>& visit);
 void erase_job(storage::StateView& view, const Job& job);
 
 /// Jobs of an account that can still be paid.

@@ -1,11 +1,11 @@
 #include <algorithm>
 
-#include "actors/coordinator/events.hpp"
+#include "actors/coordinator/deliveries.hpp"
 #include "actors/coordinator/matching.hpp"
 #include "actors/coordinator/queue.hpp"
-#include "actors/coordinator/settlement.hpp"
 #include "actors/coordinator/state.hpp"
 #include "actors/coordinator/transitions.hpp"
+#include "runtime/base/crypto/bech32m.hpp"
 
 namespace ait::coordinator {
 namespace {
@@ -79,55 +79,6 @@ LeasedJob leased_view(const Job& job) {
                      .expires_at = UnixMs{job.expires_at_ms}};
 }
 
-/// The job, if the principal holds exactly this attempt of it.
-Result<Job> held_job(const StateView& view, std::string_view job_id, std::uint32_t attempt,
-                     const Context& context) {
-    auto job = find_job(view, job_id);
-    if (!job) {
-        return Error{ErrorCode::not_found, "The result was not taken.",
-                     "There is no job \"" + std::string(job_id) + "\".", ""};
-    }
-    const auto lost = [](std::string why) {
-        return Error{ErrorCode::lease_lost, "The result was not taken.", std::move(why),
-                     "Drop the work on it and poll for another job."};
-    };
-    if (!job->lease) return lost("The job is " + std::string(name_of(job->state)) + ".");
-    if (job->lease->miner != context.principal) {
-        return lost(miner::miner_id_of(job->lease->miner) + " holds the job.");
-    }
-    if (job->lease->attempt != attempt) {
-        return lost("This was attempt " + std::to_string(attempt) + "; attempt " +
-                    std::to_string(job->lease->attempt) + " is running.");
-    }
-    return std::move(*job);
-}
-
-Status check_delivery(const CompleteJob& tx, const Job& job, const Context& context) {
-    const auto refuse = [](std::string why, std::string next) {
-        return Error{ErrorCode::invalid_argument, "The result was not taken.", std::move(why),
-                     std::move(next)};
-    };
-    if (tx.payload != job.payload) {
-        return refuse("It is for another payload than the job's.", "Repeat the leased hash.");
-    }
-    if (tx.price_per_hour != job.lease->price_per_hour) {
-        return refuse("It names " + to_text(tx.price_per_hour) + " AIT an hour; the lease says " +
-                          to_text(job.lease->price_per_hour) + ".",
-                      "Repeat the leased price.");
-    }
-    if (tx.result.is_zero() || tx.result_bytes == 0) return refuse("It is empty.", "");
-    if (!consensus::brings_blob(context, tx.result)) {
-        return refuse("Its content did not come along.", "Send the result with it.");
-    }
-    if (tx.result_bytes > limits::blob_bytes_max) {
-        return refuse("It has " + std::to_string(tx.result_bytes) + " bytes.",
-                      "Use at most " + std::to_string(limits::blob_bytes_max) + ".");
-    }
-    if (tx.model_ran.empty()) return refuse("It does not say which model ran.", "Name it.");
-    if (tx.ended_at < tx.started_at) return refuse("It ended before it started.", "");
-    return {};
-}
-
 }  // namespace
 
 Result<Outcome> apply(StateView& view, const LeaseJobs& tx, const Context& context) {
@@ -158,8 +109,10 @@ Result<Outcome> apply(StateView& view, const LeaseJobs& tx, const Context& conte
         miner.served_owner = job.owner;
         answer.jobs.push_back(leased_view(job));
     }
-    miner.last_active_ms = context.block_time_unix_ms;
-    miner::store_miner(view, miner);
+    if (!answer.jobs.empty()) {
+        miner.last_active_ms = context.block_time_unix_ms;
+        miner::store_miner(view, miner);
+    }
     outcome.response = encode(answer);
     return outcome;
 }
@@ -198,71 +151,6 @@ Result<Outcome> apply(StateView& view, const ReleaseLeases& tx, const Context& c
         answer.released.push_back(released.job_id);
     }
     outcome.response = encode(answer);
-    return outcome;
-}
-
-Result<Outcome> apply(StateView& view, const CompleteJob& tx, const Context& context) {
-    auto held = held_job(view, tx.job_id, tx.attempt, context);
-    if (!held.ok()) return held.error();
-    Job& job = held.value();
-    const Status valid = check_delivery(tx, job, context);
-    if (!valid.ok()) return valid.error();
-    const std::uint64_t counted_ms =
-        measured_ms(tx.duration_ms, job.lease->leased_at_ms, context.block_time_unix_ms);
-    job.delivery = Delivery{.miner = context.principal,
-                            .miner_key = context.signer,
-                            .price_per_hour = job.lease->price_per_hour,
-                            .result = tx.result,
-                            .result_bytes = tx.result_bytes,
-                            .model_ran = tx.model_ran,
-                            .prompt_tokens = tx.prompt_tokens,
-                            .completion_tokens = tx.completion_tokens,
-                            .duration_ms = tx.duration_ms,
-                            .paid_duration_ms = counted_ms,
-                            .transaction = context.operation};
-    Outcome outcome;
-    end_lease(view, job, AttemptEnd::completed, context);
-    auto miner = miner::find_miner(view, context.principal);
-    AIT_ASSERT(miner.has_value());
-    miner->busy_ms += counted_ms;
-    miner::store_miner(view, *miner);
-    finish(view, job, JobState::completed, context, outcome.events);
-    outcome.response = encode(CompleteAnswer{.job_id = job.id,
-                                             .status = job.state,
-                                             .payment_state = job.payment.state,
-                                             .paid_duration_ms = counted_ms,
-                                             .paid_to_miner = job.payment.paid_to_miner,
-                                             .fee = job.payment.fee,
-                                             .refunded = job.payment.refunded});
-    return outcome;
-}
-
-Result<Outcome> apply(StateView& view, const FailJob& tx, const Context& context) {
-    auto held = held_job(view, tx.job_id, tx.attempt, context);
-    if (!held.ok()) return held.error();
-    Job& job = held.value();
-    if (tx.error_code.empty()) {
-        return Error{ErrorCode::invalid_argument, "The failure was not recorded.",
-                     "It has no error code.", "Use a word such as engine_failed."};
-    }
-    const JobError error{.code = tx.error_code, .message = tx.message};
-    Outcome outcome;
-    end_lease(view, job, AttemptEnd::failed, context,
-              tx.retryable ? Fault::of_miner : Fault::of_job);
-    bool requeued = false;
-    if (tx.retryable) {
-        requeued = retry_or_fail(view, job, error, context, outcome.events);
-    } else {
-        job.past_attempts.back().error_code = error.code;
-        job.error = error;
-        finish(view, job, JobState::failed, context, outcome.events);
-    }
-    outcome.response = encode(FailAnswer{.job_id = job.id,
-                                         .status = job.state,
-                                         .payment_state = job.payment.state,
-                                         .requeued = requeued,
-                                         .attempts = job.attempts,
-                                         .refunded = job.payment.refunded});
     return outcome;
 }
 

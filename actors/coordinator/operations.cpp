@@ -138,6 +138,13 @@ Result<Proposal> propose_batch(const QueryContext&, const Json& input) {
     return proposal;
 }
 
+Result<Proposal> propose_results(const QueryContext&, const Json& input) {
+    auto deliveries = read_results(input);
+    if (!deliveries.ok()) return deliveries.error();
+    return Proposal{.body = encode(deliveries.value().tx),
+                    .blobs = std::move(deliveries.value().results)};
+}
+
 Result<Proposal> propose_cancel(const QueryContext& context, const Json& input) {
     const auto job = resolve_job(context.chain.state(), input_text(input, "job_id"));
     if (!job.ok()) return job.error();
@@ -157,6 +164,8 @@ constexpr std::array table{
     Binding{.name = "job.lease", .command = &propose<LeaseJobs>},
     Binding{.name = "job.renew", .command = &propose<RenewLeases>},
     Binding{.name = "job.complete", .command = &propose<CompleteJob>},
+    Binding{.name = "job.complete_batch", .command = &propose<CompleteJobs>},
+    Binding{.name = "job.deliver", .command = &propose_results},
     Binding{.name = "job.fail", .command = &propose<FailJob>},
 };
 

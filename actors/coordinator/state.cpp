@@ -201,7 +201,7 @@ Result<Outcome> apply(StateView& view, const CancelJob& tx, const Context& conte
                      "It is " + std::string(name_of(job->state)) + " already.", ""};
     }
     Outcome outcome;
-    if (job->lease) end_lease(view, *job, AttemptEnd::cancelled, context);
+    if (job->lease) end_lease(view, *job, {AttemptEnd::cancelled}, context);
     finish(view, *job, JobState::cancelled, context, outcome.events);
     outcome.response = encode(CancelAnswer{.job_id = job->id,
                                            .status = job->state,
@@ -271,15 +271,17 @@ consensus::DomainRules domain_rules() {
         consensus::rule<RenewLeases, &apply>("job.renew", Authority::node),
         consensus::rule<ReleaseLeases, &apply>("job.release", Authority::node),
         consensus::rule<CompleteJob, &apply>("job.complete", Authority::account),
+        consensus::rule<CompleteJobs, &apply>("job.complete_batch", Authority::account),
+        consensus::rule<DeliverResults, &apply>("job.deliver", Authority::node),
         consensus::rule<FailJob, &apply>("job.fail", Authority::account),
     };
     static constexpr std::array due_rules{
         consensus::DueRule{lease_due, &lease_expired},
         consensus::DueRule{expiry_due, &job_expired},
-        consensus::DueRule{forget_due, &job_forgotten},
+        consensus::DueRule{forget_due, &forget_jobs},
         consensus::DueRule{retry_due, &look_again},
     };
-    return {.rules = rules, .due_rules = due_rules};
+    return {.rules = rules, .due_rules = due_rules, .resident_prefixes = resident_prefixes};
 }
 
 }  // namespace ait::coordinator

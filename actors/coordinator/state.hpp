@@ -25,6 +25,11 @@ Result<consensus::Outcome> apply(storage::StateView& view, const RenewLeases& tx
                                  const consensus::Context& context);
 Result<consensus::Outcome> apply(storage::StateView& view, const ReleaseLeases& tx,
                                  const consensus::Context& context);
+// Deliveries (deliveries.cpp).
+Result<consensus::Outcome> apply(storage::StateView& view, const CompleteJobs& tx,
+                                 const consensus::Context& context);
+Result<consensus::Outcome> apply(storage::StateView& view, const DeliverResults& tx,
+                                 const consensus::Context& context);
 Result<consensus::Outcome> apply(storage::StateView& view, const CompleteJob& tx,
                                  const consensus::Context& context);
 Result<consensus::Outcome> apply(storage::StateView& view, const FailJob& tx,

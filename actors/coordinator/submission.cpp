@@ -168,4 +168,70 @@ Result<std::vector<Submission>> read_batch(const Json& input) {
     return submissions;
 }
 
+namespace {
+
+Error no_result(std::string why) {
+    return Error{ErrorCode::invalid_argument, "None of the results was taken.", std::move(why),
+                 "See job.deliver in /openapi.json."};
+}
+
+template <class T>
+Status read_into(T& value, const Json& object, std::string_view name, std::uint32_t bytes_max) {
+    const auto found = object.find(name);
+    if (found == object.end()) return no_result("A result has no \"" + std::string(name) + "\".");
+    auto read = detail::value_from_json<T>(*found, std::string(name), bytes_max);
+    if (!read.ok()) return read.error();
+    value = std::move(read).value();
+    return {};
+}
+
+Status read_result(const Json& object, Deliveries& into) {
+    if (!object.is_object()) return no_result("A result is not an object.");
+    DeliveredResult result;
+    std::size_t fields = 1;
+    for (const Status& status :
+         {read_into(result.job_id, object, "job_id", limits::id_bytes_max),
+          read_into(result.attempt, object, "attempt", 0),
+          read_into(result.model_ran, object, "model_ran", limits::model_name_bytes_max),
+          read_into(result.prompt_tokens, object, "prompt_tokens", 0),
+          read_into(result.completion_tokens, object, "completion_tokens", 0),
+          read_into(result.duration_ms, object, "duration_ms", 0)}) {
+        if (!status.ok()) return status;
+        ++fields;
+    }
+    const auto content = object.find("result");
+    if (content == object.end() || content->is_null()) return no_result("It is empty.");
+    if (object.size() != fields) return no_result("A result has an unknown field.");
+    std::string bytes = dump_json(*content);
+    if (bytes.size() > limits::blob_bytes_max) {
+        return Error{ErrorCode::too_large, "None of the results was taken.",
+                     "One has " + std::to_string(bytes.size()) + " bytes.",
+                     "Use at most " + std::to_string(limits::blob_bytes_max) + "."};
+    }
+    result.result = crypto::blake2b_256(bytes);
+    result.result_bytes = static_cast<std::uint32_t>(bytes.size());
+    into.tx.results.push_back(std::move(result));
+    into.results.push_back(std::move(bytes));
+    return {};
+}
+
+}  // namespace
+
+Result<Deliveries> read_results(const Json& input) {
+    const auto list = input.find("results");
+    if (list == input.end() || !list->is_array() || list->empty())
+        return no_result("There is no list of results.");
+    if (list->size() > limits::lease_jobs_max) {
+        return Error{ErrorCode::too_large, "None of the results was taken.",
+                     std::to_string(list->size()) + " came.",
+                     "Use at most " + std::to_string(limits::lease_jobs_max) + " at a time."};
+    }
+    Deliveries deliveries;
+    for (const auto& object : *list) {
+        const Status read = read_result(object, deliveries);
+        if (!read.ok()) return read.error();
+    }
+    return deliveries;
+}
+
 }  // namespace ait::coordinator

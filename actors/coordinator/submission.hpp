@@ -22,4 +22,13 @@ Result<Submission> read_submission(const Json& input);
 /// Reads the row job.batch_submit; errors name the job by its index.
 Result<std::vector<Submission>> read_batch(const Json& input);
 
+/// What a miner brings back without a signature, with the results' bytes.
+struct Deliveries {
+    DeliverResults tx{};
+    std::vector<std::string> results{};
+};
+
+/// Reads the input of job.deliver: 1 to lease_jobs_max results. Errors: invalid_argument, too_large.
+Result<Deliveries> read_results(const Json& input);
+
 }  // namespace ait::coordinator

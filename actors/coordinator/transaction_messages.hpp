@@ -382,6 +382,82 @@ struct CompleteAnswer {
     }
 };
 
+/// "job.complete_batch", signed by the miner: many results under one signature.
+struct CompleteJobs {
+    std::vector<CompleteJob> results{};
+    static constexpr auto fields() {
+        return std::tuple{
+            field("results", &CompleteJobs::results, "Each for itself.", limits::lease_jobs_max)};
+    }
+};
+
+struct DeliveredResult {
+    std::string job_id{};
+    std::uint32_t attempt = 0;
+    Hash result{};
+    std::uint32_t result_bytes = 0;
+    std::string model_ran{};
+    std::uint64_t prompt_tokens = 0;
+    std::uint64_t completion_tokens = 0;
+    std::uint64_t duration_ms = 0;
+    static constexpr auto fields() {
+        using T = DeliveredResult;
+        return std::tuple{field("job_id", &T::job_id, "Which job.", limits::id_bytes_max),
+                          field("attempt", &T::attempt, "Fencing token of the lease."),
+                          field("result", &T::result, "Hash of the result."),
+                          field("result_bytes", &T::result_bytes, "Its size."),
+                          field("model_ran", &T::model_ran, "Model that really ran.",
+                                limits::model_name_bytes_max),
+                          field("prompt_tokens", &T::prompt_tokens, "Tokens read."),
+                          field("completion_tokens", &T::completion_tokens, "Tokens written."),
+                          field("duration_ms", &T::duration_ms, "Execution time.")};
+    }
+};
+
+/// "job.deliver", by a node for a signed-in miner: results of jobs that carry no money. They have no
+/// receipt, since nothing of them is signed by the miner.
+struct DeliverResults {
+    std::vector<DeliveredResult> results{};
+    static constexpr auto fields() {
+        return std::tuple{
+            field("results", &DeliverResults::results, "Each for itself.", limits::lease_jobs_max)};
+    }
+};
+
+struct ResultAnswer {
+    std::string job_id{};
+    bool taken = false;
+    JobState status = JobState::pending;
+    PaymentState payment_state = PaymentState::unfunded;
+    std::uint64_t paid_duration_ms = 0;
+    Amount paid_to_miner{};
+    Amount fee{};
+    Amount refunded{};
+    std::string error{};
+    std::string why{};
+    static constexpr auto fields() {
+        using T = ResultAnswer;
+        return std::tuple{field("job_id", &T::job_id, "Which job."),
+                          field("taken", &T::taken, "False: see error; drop the work on it."),
+                          field("status", &T::status, "Where the job is; of those that were taken."),
+                          field("payment_state", &T::payment_state, "Whether it is paid."),
+                          field("paid_duration_ms", &T::paid_duration_ms, "Time that counts."),
+                          field("paid_to_miner", &T::paid_to_miner, "The miner's pay, if settled."),
+                          field("fee", &T::fee, "The network's fee, if settled."),
+                          field("refunded", &T::refunded, "Back to the payer, if settled."),
+                          field("error", &T::error, "Error code of one that was not taken.", 64),
+                          field("why", &T::why, "Why it was not.", limits::error_text_bytes_max)};
+    }
+};
+
+struct ResultsAnswer {
+    std::vector<ResultAnswer> results{};
+    static constexpr auto fields() {
+        return std::tuple{
+            field("results", &ResultsAnswer::results, "In order.", limits::lease_jobs_max)};
+    }
+};
+
 /// "job.fail", signed by the miner.
 struct FailJob {
     std::string job_id{};

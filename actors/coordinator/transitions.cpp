@@ -21,8 +21,9 @@ bool is_in_queue(const Job& job) {
 }
 
 /// Answers when the miner's rest ends.
-std::int64_t count_ended_lease(StateView& view, const Address& address, AttemptEnd end, Fault fault,
+std::int64_t count_ended_lease(StateView& view, const Address& address, const LeaseEnd& lease_end,
                                const Context& context) {
+    const AttemptEnd end = lease_end.end;
     auto miner = miner::find_miner(view, address);
     AIT_ASSERT(miner.has_value());
     AIT_ASSERT(miner->jobs_running > 0);
@@ -34,7 +35,8 @@ std::int64_t count_ended_lease(StateView& view, const Address& address, AttemptE
     if (end == AttemptEnd::completed || end == AttemptEnd::failed) {
         miner->last_active_ms = context.block_time_unix_ms;
     }
-    note_end(*miner, end, fault, context);
+    miner->busy_ms += lease_end.busy_ms;
+    note_end(*miner, end, lease_end.fault, context);
     miner::store_miner(view, *miner);
     return miner->rests_until_ms;
 }
@@ -61,6 +63,7 @@ void admit(StateView& view, Job& job, const Context& context, Events& events) {
     job.state = JobState::pending;
     insert_job(view, job);
     add_unpaid(view, job);
+    const bool queues = queues_unfunded(context);
     consensus::schedule_due(view, job.expires_at_ms, expiry_due, job.id);
     Counters counters = load_counters(view);
     AIT_ASSERT(job.sequence == counters.sequence_last + 1);
@@ -68,7 +71,11 @@ void admit(StateView& view, Job& job, const Context& context, Events& events) {
     ++counters.open;
     store_counters(view, counters);
     events.push_back(job_event(job, "job.submitted", {{"type", job.type}, {"model", job.model}}));
-    if (queues_unfunded(context)) enqueue(view, job, context, events);
+    if (queues) {
+        enqueue(view, job, context, events);
+    } else {
+        store_job(view, job);
+    }
 }
 
 void fund(StateView& view, Job& job, const Context& context, Events& events) {
@@ -119,14 +126,15 @@ void renew_lease(StateView& view, Job& job, std::int64_t expires_at_ms) {
     store_job(view, job);
 }
 
-void end_lease(StateView& view, Job& job, AttemptEnd end, const Context& context, Fault fault) {
+void end_lease(StateView& view, Job& job, const LeaseEnd& lease_end, const Context& context) {
+    const AttemptEnd end = lease_end.end;
     AIT_ASSERT(job.state == JobState::processing);
     AIT_ASSERT(job.lease.has_value());
     AIT_ASSERT(end != AttemptEnd::running);
     const Lease lease = *job.lease;
     consensus::cancel_due(view, lease.expires_at_ms, lease_due, job.id);
     remove_held(view, lease.miner, job.id);
-    const std::int64_t rests_until_ms = count_ended_lease(view, lease.miner, end, fault, context);
+    const std::int64_t rests_until_ms = count_ended_lease(view, lease.miner, lease_end, context);
     AIT_ASSERT(job.past_attempts.size() < attempts_kept_max);  // genesis bounds attempts_max
     job.past_attempts.push_back({.miner = lease.miner,
                                  .leased_at_ms = lease.leased_at_ms,
@@ -181,7 +189,9 @@ void finish(StateView& view, Job& job, JobState state, const Context& context, E
     job.state = state;
     job.completed_at_ms = context.block_time_unix_ms;
     consensus::cancel_due(view, job.expires_at_ms, expiry_due, job.id);
-    consensus::schedule_due(view, job.completed_at_ms + job_kept_ms, forget_due, job.id);
+    // One entry a day for all jobs of the day, not one a job for a month.
+    const std::int64_t day = (job.completed_at_ms + job_kept_ms) / forget_interval_ms + 1;
+    consensus::schedule_due(view, day * forget_interval_ms, forget_due, "");
     Counters counters = load_counters(view);
     AIT_ASSERT(counters.open > 0);
     --counters.open;
@@ -204,7 +214,7 @@ std::vector<std::string> release_leases_of(StateView& view, const Address& miner
     for (const std::string& id : ids) {
         auto job = find_job(view, id);
         AIT_ASSERT(job.has_value());
-        end_lease(view, *job, AttemptEnd::released, context);
+        end_lease(view, *job, {AttemptEnd::released}, context);
         retry_or_fail(view, *job, {"miner_left", "The miner left the chain."}, context, events);
     }
     return ids;
@@ -218,7 +228,7 @@ Events lease_expired(StateView& view, std::string_view job_id, const Context& co
     Events events{job_event(*job, "job.lease_expired",
                             {{"miner_id", miner::miner_id_of(job->lease->miner)},
                              {"attempt", std::to_string(job->lease->attempt)}})};
-    end_lease(view, *job, AttemptEnd::lease_expired, context);
+    end_lease(view, *job, {AttemptEnd::lease_expired}, context);
     const JobError error{"lease_expired",
                          "No miner held the job to its end: the last one went silent."};
     retry_or_fail(view, *job, error, context, events);
@@ -230,19 +240,35 @@ Events job_expired(StateView& view, std::string_view job_id, const Context& cont
     AIT_ASSERT(job.has_value());
     AIT_ASSERT(!is_terminal(job->state));  // invariant 3
     Events events;
-    if (job->lease) end_lease(view, *job, AttemptEnd::job_expired, context);
+    if (job->lease) end_lease(view, *job, {AttemptEnd::job_expired}, context);
     job->error = JobError{"expired", "The job's time ran out before there was a result."};
     finish(view, *job, JobState::expired, context, events);
     return events;
 }
 
-Events job_forgotten(StateView& view, std::string_view job_id, const Context&) {
-    const auto job = find_job(view, job_id);
-    AIT_ASSERT(job.has_value());
-    if (job->state == JobState::completed && job->payment.state == PaymentState::unfunded) {
-        remove_unpaid(view, *job);
+Events forget_jobs(StateView& view, std::string_view after, const Context& context) {
+    const std::int64_t until_ms = context.block_time_unix_ms - job_kept_ms;
+    std::vector<Job> over;
+    std::string last(after);
+    std::size_t looked_at = 0;
+    walk_records(view, after, [&](const Job& job) {
+        if (job.created_at_ms > until_ms) {
+            last.clear();  // ids sort by age: all further ones are younger
+            return false;
+        }
+        last = job.id;
+        if (is_terminal(job.state) && job.completed_at_ms <= until_ms) over.push_back(job);
+        return ++looked_at < forget_records_max;
+    });
+    for (const Job& job : over) {
+        if (job.state == JobState::completed && job.payment.state == PaymentState::unfunded) {
+            remove_unpaid(view, job);
+        }
+        erase_job(view, job);
     }
-    erase_job(view, *job);
+    if (looked_at == forget_records_max && !last.empty()) {
+        consensus::schedule_due(view, context.block_time_unix_ms + 1, forget_due, last);
+    }
     return {};
 }
 

@@ -30,6 +30,9 @@ inline constexpr std::string_view forget_due = "job.forgotten";
 inline constexpr std::string_view retry_due = "job.retry";
 /// Terminal jobs leave the state after this; the log keeps what they did.
 inline constexpr std::int64_t job_kept_ms = 30LL * 24 * 3'600'000;
+/// How often those that are over are looked for, and how many records one block looks at.
+inline constexpr std::int64_t forget_interval_ms = 24LL * 3'600'000;
+inline constexpr std::size_t forget_records_max = 2'048;
 
 /// pending or queued, as its payment says.
 JobState waiting_state(const Job& job);
@@ -49,8 +52,13 @@ void start_lease(storage::StateView& view, Job& job, miner::MinerRecord& miner,
 /// Moves the end of the lease.
 void renew_lease(storage::StateView& view, Job& job, std::int64_t expires_at_ms);
 /// Takes a processing job from its miner. The job has no state until the caller moves it on.
-void end_lease(storage::StateView& view, Job& job, AttemptEnd end,
-               const consensus::Context& context, Fault fault = Fault::of_miner);
+struct LeaseEnd {
+    AttemptEnd end = AttemptEnd::completed;
+    Fault fault = Fault::of_miner;
+    std::uint64_t busy_ms = 0;  ///< counts for the miner
+};
+void end_lease(storage::StateView& view, Job& job, const LeaseEnd& lease_end,
+               const consensus::Context& context);
 /// Takes back a lease that never reached its miner: the job waits again and no attempt is used up,
 /// though its number is.
 void withdraw_lease(storage::StateView& view, Job& job, const consensus::Context& context,
@@ -75,8 +83,8 @@ Events lease_expired(storage::StateView& view, std::string_view job_id,
                      const consensus::Context& context);
 Events job_expired(storage::StateView& view, std::string_view job_id,
                    const consensus::Context& context);
-Events job_forgotten(storage::StateView& view, std::string_view job_id,
-                     const consensus::Context& context);
+Events forget_jobs(storage::StateView& view, std::string_view after,
+                   const consensus::Context& context);
 Events look_again(storage::StateView& view, std::string_view job_id,
                   const consensus::Context& context);
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <caf/all.hpp>
 #include <map>
 
@@ -11,6 +12,9 @@
 
 namespace ait::miner {
 namespace {
+
+constexpr std::uint64_t heartbeat_ms_min = 100;
+constexpr std::size_t metrics_bytes_max = 4'096;
 
 struct WatchState {
     WatchState() = default;
@@ -54,6 +58,10 @@ void open_session(NodeServices& services, Call call, Respond respond) {
                                             consensus::genesis_hash(reader->genesis()),
                                             miner_id_of(request.value().address));
     if (!session.ok()) return respond(session.error());
+    // Three chances before a lease runs out, whatever the chain calls a lease.
+    const std::uint64_t lease_ms = reader->genesis().parameters.lease_ms;
+    session.value().heartbeat_ms =
+        std::clamp<std::uint64_t>(lease_ms / 3, heartbeat_ms_min, session.value().heartbeat_ms);
     respond(to_json_value(session.value()));
 }
 
@@ -79,6 +87,24 @@ bool is_draining(NodeServices& services, const Address& address) {
     return record.has_value() && record->status != MinerStatus::active;
 }
 
+/// What a heartbeat leaves behind in this process is bounded: one short entry for each miner that
+/// is on the chain.
+Result<Json> metrics_of(NodeServices& services, const Json& input, const Address& address) {
+    if (!find_miner(services.reader()->state(), address)) {
+        return Error{ErrorCode::not_found, "This account is not a miner.",
+                     miner_id_of(address) + " is not registered.",
+                     "Register first: aitbc miner register."};
+    }
+    Json metrics = input.value("metrics", Json::object());
+    if (!metrics.is_object() || dump_json(metrics).size() > metrics_bytes_max) {
+        return Error{ErrorCode::invalid_argument, "Field \"metrics\" is not acceptable.",
+                     "It must be an object of at most " + std::to_string(metrics_bytes_max) +
+                         " bytes as text.",
+                     ""};
+    }
+    return metrics;
+}
+
 void heartbeat(NodeServices& services, Call call, Respond respond) {
     const Address address = call.principal.account;
     if (address.is_zero()) {
@@ -87,8 +113,10 @@ void heartbeat(NodeServices& services, Call call, Respond respond) {
     }
     auto held = held_jobs(call.input);
     if (!held.ok()) return respond(held.error());
+    auto metrics = metrics_of(services, call.input, address);
+    if (!metrics.ok()) return respond(metrics.error());
     services.liveness().heard(address, input_text(call.input, "inference_url"),
-                              call.input.value("metrics", Json::object()));
+                              std::move(metrics).value());
     services.miner_heard(address);
     if (held.value().empty()) {
         return respond(to_json_value(

@@ -8,6 +8,7 @@
 //  1. A record is never erased: its counters and id outlive a deregistration.
 //  2. jobs_running is the number of leases that name the miner.
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -59,6 +60,9 @@ struct MinerRecord {
 std::string miner_id_of(const Address& address);
 /// The account of a miner id or of an address text. Error: invalid_argument.
 Result<Address> parse_miner(std::string_view text);
+
+/// State keys that the chain keeps in memory whole.
+inline constexpr std::array<std::string_view, 1> resident_prefixes{"miner/record/"};
 
 std::optional<MinerRecord> find_miner(const storage::StateReader& reader, const Address& address);
 void store_miner(storage::StateView& view, const MinerRecord& record);

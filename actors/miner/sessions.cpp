@@ -84,6 +84,16 @@ std::string Liveness::inference_url(std::int64_t lost_after_ms) const {
     return best == nullptr ? std::string() : best->inference_url;
 }
 
+std::vector<std::pair<Address, Heard>> Liveness::all(std::size_t count_max) const {
+    const std::scoped_lock lock(mutex_);
+    std::vector<std::pair<Address, Heard>> some;
+    for (const auto& each : heard_) {
+        if (some.size() == count_max) break;
+        some.emplace_back(each);
+    }
+    return some;
+}
+
 std::size_t Liveness::alive_count(std::int64_t lost_after_ms) const {
     const std::int64_t oldest = clock_.now_unix_ms() - lost_after_ms;
     const std::lock_guard lock(mutex_);

@@ -73,6 +73,8 @@ class Liveness {
     explicit Liveness(const Clock& clock) : clock_(clock) {}
     void heard(const Address& address, std::string inference_url, Json metrics);
     [[nodiscard]] std::optional<Heard> find(const Address& address) const;
+    /// At most so many, by account.
+    [[nodiscard]] std::vector<std::pair<Address, Heard>> all(std::size_t count_max) const;
     /// An inference port of a miner that is alive, most recently heard first; empty = none.
     [[nodiscard]] std::string inference_url(std::int64_t lost_after_ms) const;
     [[nodiscard]] std::size_t alive_count(std::int64_t lost_after_ms) const;

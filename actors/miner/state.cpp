@@ -98,7 +98,7 @@ consensus::DomainRules domain_rules() {
         consensus::rule<DrainMiner, &apply>("miner.drain", Authority::account),
         consensus::rule<DeregisterMiner, &apply>("miner.deregister", Authority::account),
     };
-    return {.rules = rules};
+    return {.rules = rules, .resident_prefixes = resident_prefixes};
 }
 
 }  // namespace ait::miner

@@ -26,6 +26,7 @@ inline constexpr std::uint32_t mempool_transactions_max = 4'096;
 inline constexpr std::uint32_t mempool_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::uint32_t block_transactions_max = 1'024;
 inline constexpr std::uint32_t block_bytes_max = 8 * 1024 * 1024;
+inline constexpr std::uint32_t block_blobs_max = 8'192;
 inline constexpr std::uint32_t due_entries_per_block_max = 1'024;
 inline constexpr std::uint32_t expiry_heights_ahead_max = 100'000;
 

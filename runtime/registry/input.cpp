@@ -84,6 +84,18 @@ Result<Json> checked_text(const Parameter& parameter, const std::string& text) {
     return Json(text);
 }
 
+/// What its text has at least, without writing it.
+std::size_t json_bytes_least(const Json& value) {
+    if (value.is_string()) return value.get_ref<const std::string&>().size() + 2;
+    if (!value.is_structured()) return 1;
+    std::size_t bytes = 2;
+    for (const auto& [name, element] : value.items()) {
+        if (value.is_object()) bytes += name.size() + 3;
+        bytes += json_bytes_least(element) + 1;
+    }
+    return bytes;
+}
+
 Result<Json> checked_structure(const Parameter& parameter, const Json& value) {
     if (parameter.kind == ValueKind::object && !value.is_object()) {
         return refuse(parameter, "It must be a JSON object.");
@@ -91,7 +103,7 @@ Result<Json> checked_structure(const Parameter& parameter, const Json& value) {
     if (parameter.kind == ValueKind::list && !value.is_array()) {
         return refuse(parameter, "It must be a JSON list.");
     }
-    if (dump_json(value).size() > parameter.bytes_max) {
+    if (json_bytes_least(value) > parameter.bytes_max) {
         return Error{ErrorCode::too_large,
                      "The value of \"" + std::string(parameter.name) + "\" is too large.",
                      "At most " + std::to_string(parameter.bytes_max) + " bytes are allowed.",

@@ -73,7 +73,7 @@ const std::vector<std::string>& seeds() {
             signed_wire(encode(batch())),
             header,
             encode(certificate),
-            encode(BlockRecord{Blob{header}, {Blob{wire}}, certificate, {Blob{"blob"}}}),
+            encode(BlockRecord{Blob{header}, {Blob{wire}}, certificate}),
             encode(TransactionOutcome{{ItemOutcome{0, "", Blob{"answer"}, {event}}}}),
             encode(fuzz::every_kind())};
     }();

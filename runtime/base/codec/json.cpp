@@ -1,14 +1,24 @@
 #include "runtime/base/codec/json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 namespace ait {
 namespace {
 
-/// Counts nesting before the parser builds anything: the library recurses only when destroying, but
-/// a deep document would still be built in full.
-bool is_too_deep(std::string_view text) {
+constexpr std::uint32_t object_members_max = 256;
+
+/// What can be counted before the parser builds anything.
+struct Shape {
+    bool is_too_deep = false;  ///< the library would build a deep document in full
+    bool is_too_wide = false;  ///< the library looks each name up among all before it
+    std::size_t members = 0;   ///< names of all objects; in valid JSON, one colon each
+};
+
+Shape shape_of(std::string_view text) {
+    Shape shape;
+    std::array<std::uint32_t, limits::json_depth_max + 1> members_at{};
     std::uint32_t depth = 0;
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -21,12 +31,29 @@ bool is_too_deep(std::string_view text) {
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
-            if (++depth > limits::json_depth_max) return true;
+            if (++depth > limits::json_depth_max) {
+                shape.is_too_deep = true;
+                return shape;
+            }
+            members_at[depth] = 0;
+        } else if (c == ':') {
+            ++shape.members;
+            shape.is_too_wide = shape.is_too_wide || ++members_at[depth] > object_members_max;
         } else if ((c == '}' || c == ']') && depth > 0) {
             --depth;
         }
     }
-    return false;
+    return shape;
+}
+
+/// Members of all objects in it. Recursion is bounded: the text was not too deep.
+std::size_t members_of(const Json& json) {
+    std::size_t count = json.is_object() ? json.size() : 0;
+    if (!json.is_structured()) return count;
+    for (const auto& element : json) {
+        if (element.is_structured()) count += members_of(element);
+    }
+    return count;
 }
 
 }  // namespace
@@ -38,12 +65,22 @@ Result<Json> parse_json(std::string_view text, std::size_t bytes_max) {
                          " are allowed.",
                      "Send less."};
     }
-    if (is_too_deep(text)) {
+    const Shape shape = shape_of(text);
+    if (shape.is_too_deep) {
         return Error{ErrorCode::malformed, "The JSON is nested too deeply.",
                      "At most " + std::to_string(limits::json_depth_max) + " levels are read.", ""};
     }
+    if (shape.is_too_wide) {
+        return Error{ErrorCode::malformed, "The JSON has an object with too many names.",
+                     "At most " + std::to_string(object_members_max) + " are read.", ""};
+    }
     try {
-        return Json::parse(text);
+        Json json = Json::parse(text);
+        if (members_of(json) == shape.members) return json;
+        // The library keeps the last of two equal names, others the first: what one program checks
+        // another might not use.
+        return Error{ErrorCode::malformed, "The JSON cannot be read.",
+                     "An object has the same name twice.", "Give each name once."};
     } catch (const std::exception& failure) {  // the library reports by throwing; it stops here
         std::string why = failure.what();
         const auto at = why.find("parse error");

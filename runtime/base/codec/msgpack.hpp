@@ -15,7 +15,13 @@ namespace ait {
 
 namespace detail {
 
-using Packer = msgpack::packer<msgpack::sbuffer>;
+/// msgpack-c writes straight into the string that encode() gives.
+struct StringSink {
+    std::string& bytes;
+    void write(const char* data, std::size_t size) { bytes.append(data, size); }
+};
+
+using Packer = msgpack::packer<StringSink>;
 
 inline void pack_bin(Packer& packer, std::string_view bytes) {
     packer.pack_bin(static_cast<std::uint32_t>(bytes.size()));
@@ -62,6 +68,19 @@ void pack_value(Packer& packer, const T& value) {
 
 /// A stored block nests nine deep: archive, outcomes, items, events, attributes.
 inline constexpr std::size_t nesting_max = 16;
+
+/// Memory for the tree of one decode() at a time, kept for the thread's next.
+class DecodeZone {
+  public:
+    DecodeZone() = default;
+    ~DecodeZone() { zone().clear(); }
+    DecodeZone(const DecodeZone&) = delete;
+    DecodeZone& operator=(const DecodeZone&) = delete;
+    [[nodiscard]] static msgpack::zone& zone() {
+        thread_local msgpack::zone shared;
+        return shared;
+    }
+};
 
 /// Thrown inside this header only; decode() turns it into an Error.
 struct DecodeFailure {
@@ -178,10 +197,12 @@ T unpack_object(const msgpack::object& object, std::string_view field) {
 /// Canonical bytes. Any thread.
 template <Described T>
 std::string encode(const T& value) {
-    msgpack::sbuffer buffer;
-    detail::Packer packer(buffer);
+    std::string bytes;
+    bytes.reserve(256);
+    detail::StringSink sink{bytes};
+    detail::Packer packer(sink);
     detail::pack_value(packer, value);
-    return {buffer.data(), buffer.size()};
+    return bytes;
 }
 
 /// Reads what encode() wrote. Error: malformed, naming the field. The whole input must be used.
@@ -189,14 +210,18 @@ template <Described T>
 Result<T> decode(std::string_view bytes) {
     try {
         // array, map, str, bin, ext, depth: the library's defaults allow 4 GiB each.
-        const msgpack::unpack_limit limit(limits::block_transactions_max * 4, 0,
+        const msgpack::unpack_limit limit(limits::block_blobs_max, 0,
                                           limits::block_bytes_max * 2, limits::block_bytes_max * 2,
                                           0, detail::nesting_max);
+        const detail::DecodeZone zone;
         std::size_t offset = 0;
-        const auto handle =
-            msgpack::unpack(bytes.data(), bytes.size(), offset, nullptr, nullptr, limit);
+        bool is_referenced = false;
+        // Texts and bytes stay where they are, in `bytes`.
+        const auto object = msgpack::unpack(
+            zone.zone(), bytes.data(), bytes.size(), offset, is_referenced,
+            [](msgpack::type::object_type, std::size_t, void*) { return true; }, nullptr, limit);
         if (offset != bytes.size()) throw detail::DecodeFailure{"Bytes follow its end."};
-        return detail::unpack_object<T>(handle.get(), "record");
+        return detail::unpack_object<T>(object, "record");
     } catch (const detail::DecodeFailure& failure) {
         return Error{ErrorCode::malformed, "A record cannot be read.", failure.why, ""};
     } catch (const std::exception& failure) {  // msgpack-c reports by throwing; it stops here

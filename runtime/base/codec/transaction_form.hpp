@@ -2,7 +2,7 @@
 
 // Builds a row's TransactionForm from the struct of the transaction and the struct of its answer.
 
-#include "runtime/base/codec/json.hpp"
+#include "runtime/base/codec/json_text.hpp"
 #include "runtime/base/codec/msgpack.hpp"
 #include "runtime/base/operation.hpp"
 
@@ -23,7 +23,7 @@ template <Described T>
 Result<std::string> body_to_json(std::string_view bytes) {
     auto value = decode<T>(bytes);
     if (!value.ok()) return value.error();
-    return dump_json(to_json_value(value.value()));
+    return to_json_text(value.value());
 }
 
 }  // namespace detail

@@ -58,11 +58,11 @@ class RunningChain {
                                       std::vector<std::string> blobs = {}) {
         auto promise = std::make_shared<std::promise<Result<Applied>>>();
         auto future = promise->get_future();
-        caf::anon_send(
-            actor,
-            Submit{std::make_shared<Submission>(
-                std::move(operation), std::move(blobs), dry_run, 0,
-                [promise](Result<Applied> applied) { promise->set_value(std::move(applied)); })});
+        const auto inbox = std::make_shared<SubmissionInbox>();
+        EXPECT_TRUE(inbox->put(std::make_shared<Submission>(
+            std::move(operation), std::move(blobs), dry_run, 0,
+            [promise](Result<Applied> applied) { promise->set_value(std::move(applied)); })));
+        caf::anon_send(actor, Submit{inbox});
         return future;
     }
 

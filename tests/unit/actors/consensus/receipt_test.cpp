@@ -24,8 +24,7 @@ struct Receipt {
             AIT_ASSERT(std::holds_alternative<ItemOutcome>(
                 builder.add_item(toy::Chain::item("job-1", "note"))));
             const ExecutedBlock block = std::move(builder).seal(chain.validator);
-            StoredBlock stored{toy::Chain::record(block, chain.certify(block)), block.header,
-                               block.outcomes};
+            const StoredBlock stored = toy::Chain::stored(block, chain.certify(block));
             for (const std::uint32_t index : {0U, 1U}) {
                 auto proof = prove_operation(stored, {height, index, 0});
                 AIT_ASSERT(proof.ok());
@@ -93,9 +92,7 @@ TEST(Receipt, proofs_of_two_jobs_make_no_receipt) {
     ASSERT_TRUE(std::holds_alternative<ItemOutcome>(
         builder.add_transaction(receipt.chain.verified(receipt.chain.own(3, "job-2", "text")))));
     const ExecutedBlock block = std::move(builder).seal(receipt.chain.validator);
-    auto proof = prove_operation(
-        {toy::Chain::record(block, receipt.chain.certify(block)), block.header, block.outcomes},
-        {3, 0, 0});
+    auto proof = prove_operation(toy::Chain::stored(block, receipt.chain.certify(block)), {3, 0, 0});
     ASSERT_TRUE(proof.ok());
     receipt.proofs.push_back(std::move(proof).value());
     EXPECT_FALSE(receipt_text(receipt.proofs, receipt.chain.genesis, &toy_form).ok());

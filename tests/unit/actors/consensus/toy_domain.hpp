@@ -4,6 +4,7 @@
 // a signed-in user, "toy.own" one that only the account itself may write; a note may come due.
 
 #include "actors/consensus/execution.hpp"
+#include "actors/consensus/reader.hpp"
 #include "runtime/base/codec/transaction_form.hpp"
 #include "runtime/base/crypto/hash.hpp"
 
@@ -122,6 +123,12 @@ struct Chain {
     void take(const ExecutedBlock& block) {
         state.apply(block.writes);
         tip = block.tip();
+    }
+    static StoredBlock stored(const ExecutedBlock& block, const Certificate& certificate) {
+        StoredBlock stored{record(block, certificate), block.header, {}};
+        for (const auto& encoded : block.outcomes)
+            stored.outcomes.push_back(decode<TransactionOutcome>(encoded).value());
+        return stored;
     }
     static BlockRecord record(const ExecutedBlock& block, const Certificate& certificate) {
         BlockRecord record;
