@@ -245,7 +245,10 @@ Result<HttpResponse> HttpClient::Parts::perform(Exchange& exchange) {
                          "A header or chunk head has no end.", "Check the server."};
         }
         is_wanted = deliver(exchange, reader, is_head_given);
-        until = sooner(exchange.total, call.idle_ms, "more of the answer");
+        // A head that drips in is none: it has to be whole by the time that its first byte had.
+        if (reader.is_head_done() || call.first_byte_ms == 0) {
+            until = sooner(exchange.total, call.idle_ms, "more of the answer");
+        }
     }
     // What is half sent, half read or not in step cannot be used again.
     if (!is_all_sent || !pending.empty() || !reader.keeps_alive()) socket.reset();
