@@ -31,6 +31,9 @@ class Executor {
     /// may_succeed_elsewhere() calls the job's own fault; else what is wrong here.
     virtual Result<Execution> run(const miner::PolledJobView& job, const Progress& progress,
                                   std::stop_token stop) = 0;
+    /// Asked after a failure, before another job is risked: does what does the work answer at all?
+    /// Cheap; blocks. Errors: what is wrong.
+    virtual Status probe(std::stop_token) { return {}; }
 };
 
 /// False for faults of the job itself, which every miner would find again.

@@ -51,7 +51,8 @@ int run_mine_ollama(const MineOllamaOptions& options, crypto::SecretKey key,
                     const StopSignals& signals) {
     auto endpoint = net::parse_http_endpoint(options.ollama_url);
     if (!endpoint.ok()) return fail(endpoint.error());
-    OllamaExecutor executor({.endpoint = endpoint.value(), .model = options.model});
+    OllamaExecutor executor(
+        {.endpoint = endpoint.value(), .model = options.model, .deadlines = options.deadlines});
     const auto model = executor.resolve(options.model, signals.drain());
     if (!model.ok()) return fail(model.error());
 

@@ -19,6 +19,7 @@ struct MineOllamaOptions {
     bool continuous = false;
     std::uint64_t jobs = 1;  ///< unless continuous
     std::string ollama_url = ollama_url_default;
+    OllamaDeadlines deadlines{};
     net::HttpEndpoint node{};
     std::uint32_t wait_s = 15;
     std::int64_t drain_ms = 10'000;

@@ -80,15 +80,22 @@ Result<MiningLoop::Turn> MiningLoop::take_turn(const std::stop_token& drain) {
     return poll_once(room, drain);
 }
 
-/// A job that is given back comes round again at once: without a pause, one sick server would use
-/// up all attempts of all jobs.
+/// A job that is given back comes round again: without a pause, one sick server would use up the
+/// attempts of many. After the pause what does the work is asked, so that only one that answers is
+/// given a job to try.
 bool MiningLoop::wait_for_health(const std::stop_token& drain) {
     if (!is_executor_ill_) {
         executor_backoff_.reset();
         return true;
     }
     parts_.observer->waiting("the last job could not be done here");
-    return parts_.pause->wait_ms(executor_backoff_.next_ms(), drain);
+    while (parts_.pause->wait_ms(executor_backoff_.next_ms(), drain)) {
+        const Status probed = parts_.executor->probe(drain);
+        if (probed.ok()) return true;
+        if (drain.stop_requested()) return false;
+        parts_.observer->waiting("what does the work does not answer: " + probed.error().what);
+    }
+    return false;
 }
 
 Result<MiningLoop::Turn> MiningLoop::poll_once(std::uint32_t room, const std::stop_token& drain) {

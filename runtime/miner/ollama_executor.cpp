@@ -16,6 +16,8 @@ constexpr std::size_t stream_bytes_max = 64U * 1024 * 1024;
 constexpr std::size_t text_bytes_max = limits::blob_bytes_max - 4'096;
 constexpr std::size_t refusal_bytes_max = 64U * 1024;
 constexpr std::size_t shown_models_max = 20;
+/// Above any context: a server that says more does not count.
+constexpr std::uint64_t tokens_counted_max = 1'000'000'000;
 
 Error faulty(std::string why) {
     return Error{ErrorCode::unavailable, "The Ollama server's answer cannot be used.",
@@ -37,11 +39,14 @@ Error refusal(int status, std::string_view body) {
         return Error{ErrorCode::not_found, "The Ollama server lacks the model.", why,
                      "Fetch it: ollama pull MODEL"};
     }
-    if (status == 408 || status == 429 || status >= 500) {
-        return Error{ErrorCode::unavailable, "The Ollama server failed.", why,
-                     "Look at the server's log: journalctl -u ollama"};
+    // Only these speak of what was asked. A redirect, a password that is wanted, or a status that
+    // nobody knows is the server's affair, and the next miner's server may be in order.
+    if (status == 400 || status == 413 || status == 422) {
+        return Error{ErrorCode::invalid_argument, "The Ollama server refused the request.", why,
+                     ""};
     }
-    return Error{ErrorCode::invalid_argument, "The Ollama server refused the request.", why, ""};
+    return Error{ErrorCode::unavailable, "The Ollama server failed.", why,
+                 "Look at the server's log: journalctl -u ollama"};
 }
 
 Json options_json(const InferenceRequest& request) {
@@ -78,10 +83,41 @@ Json request_json(const InferenceRequest& request, const std::string& model) {
 /// Reads the lines of an answer as they come.
 class AnswerReader {
   public:
-    explicit AnswerReader(const Progress& progress) : progress_(&progress) {}
+    struct Terms {
+        std::string model{};  ///< that was asked for
+        std::uint32_t idle_ms = 0;
+        const Clock* clock = nullptr;
+    };
+    AnswerReader(const Progress& progress, Terms terms)
+        : progress_(&progress), terms_(std::move(terms)) {}
 
     /// False when no more is wanted: it is whole, or faulty().
     bool take(std::string_view bytes) {
+        const std::int64_t now_us = terms_.clock->monotonic_us();
+        if (last_piece_us_ == 0) last_piece_us_ = now_us;
+        const std::size_t lines_before = lines_;
+        if (!take_bytes(bytes)) return false;
+        if (lines_ != lines_before) last_piece_us_ = now_us;
+        if (now_us - last_piece_us_ <= std::int64_t{terms_.idle_ms} * 1'000) return true;
+        return give_up(Error{
+            ErrorCode::deadline_exceeded, "The Ollama server's answer came to a standstill.",
+            "Bytes drip, but no piece was whole within " + std::to_string(terms_.idle_ms) + " ms.",
+            "Look at the server's log: journalctl -u ollama"});
+    }
+
+    /// The end of the stream: the last line may lack its end.
+    void finish() {
+        if (error_ || is_done_) return;
+        if (!pending_.empty() && !take_line(pending_)) return;
+        error_ = faulty("It broke off before its end.");
+    }
+
+    [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+    [[nodiscard]] const Json& last() const noexcept { return last_; }
+
+  private:
+    bool take_bytes(std::string_view bytes) {
         bytes_ += bytes.size();
         if (bytes_ > stream_bytes_max) return give_up(faulty("It is endless."));
         pending_ += bytes;
@@ -97,18 +133,6 @@ class AnswerReader {
         return true;
     }
 
-    /// The end of the stream: the last line may lack its end.
-    void finish() {
-        if (error_ || is_done_) return;
-        if (!pending_.empty() && !take_line(pending_)) return;
-        error_ = faulty("It broke off before its end.");
-    }
-
-    [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
-    [[nodiscard]] const std::string& text() const noexcept { return text_; }
-    [[nodiscard]] const Json& last() const noexcept { return last_; }
-
-  private:
     bool give_up(Error error) {
         error_ = std::move(error);
         return false;
@@ -119,6 +143,13 @@ class AnswerReader {
         if (!json.ok() || !json.value().is_object()) return give_up(faulty("It is not JSON."));
         const Json& object = json.value();
         if (object.contains("error")) return give_up(faulty(error_text(line)));
+        ++lines_;
+        const auto model = object.find("model");
+        if (model != object.end() &&
+            !(model->is_string() &&
+              is_same_model(model->get_ref<const std::string&>(), terms_.model))) {
+            return give_up(faulty("It is for another model than " + terms_.model + "."));
+        }
         append(object);
         if (text_.size() > text_bytes_max) {
             return give_up(Error{ErrorCode::too_large, "The result is larger than a result may be.",
@@ -127,8 +158,16 @@ class AnswerReader {
         }
         const auto done = object.find("done");
         is_done_ = done != object.end() && done->is_boolean() && done->get<bool>();
-        if (is_done_) last_ = std::move(json).value();
-        return !is_done_;
+        if (!is_done_) return true;
+        for (const char* name : {"prompt_eval_count", "eval_count"}) {
+            const auto count = object.find(name);
+            const bool is_count =
+                count == object.end() ||
+                (count->is_number_unsigned() && count->get<std::uint64_t>() <= tokens_counted_max);
+            if (!is_count) return give_up(faulty("Its " + std::string(name) + " is no count."));
+        }
+        last_ = std::move(json).value();
+        return false;
     }
 
     void append(const Json& object) {
@@ -148,12 +187,15 @@ class AnswerReader {
     }
 
     const Progress* progress_;
+    Terms terms_;
     std::string pending_{};
     std::string text_{};
     Json last_ = Json::object();
     std::optional<Error> error_{};
     std::uint64_t bytes_ = 0;
     std::uint64_t pieces_ = 0;
+    std::size_t lines_ = 0;
+    std::int64_t last_piece_us_ = 0;
     bool is_done_ = false;
 };
 
@@ -198,12 +240,14 @@ Execution to_execution(const AnswerReader& reader, const std::string& model,
 }  // namespace
 
 Result<std::vector<std::string>> OllamaExecutor::models(std::stop_token stop) const {
-    net::HttpClient client(options_.endpoint, {.connect_ms = options_.connect_ms,
+    net::HttpClient client(options_.endpoint, {.connect_ms = options_.deadlines.connect_ms,
                                                .response_bytes_max = tags_bytes_max,
                                                .unavailable_next = "Start Ollama: ollama serve"});
-    const auto answer =
-        client.request({.target = "/api/tags", .deadline_ms = std::min(tags_ms, options_.total_ms)},
-                       std::move(stop));
+    const auto answer = client.request(
+        {.target = "/api/tags",
+         .deadline_ms =
+             std::min({tags_ms, options_.deadlines.first_byte_ms, options_.deadlines.total_ms})},
+        std::move(stop));
     if (!answer.ok()) {
         const ErrorCode code = answer.error().code;
         if (code == ErrorCode::malformed || code == ErrorCode::too_large) {
@@ -245,6 +289,11 @@ Result<std::string> OllamaExecutor::resolve(const std::string& model, std::stop_
                  "Fetch it: ollama pull " + model.substr(0, 128) + ", or name one that is there."};
 }
 
+Status OllamaExecutor::probe(std::stop_token stop) {
+    const auto model = resolve(options_.model, std::move(stop));
+    return model.ok() ? Status{} : Status{model.error()};
+}
+
 Result<Execution> OllamaExecutor::run(const miner::PolledJobView& job, const Progress& progress,
                                       std::stop_token stop) {
     const auto request = read_job_payload(job.payload.text);
@@ -252,10 +301,12 @@ Result<Execution> OllamaExecutor::run(const miner::PolledJobView& job, const Pro
     const auto model = resolve(job.model.empty() ? options_.model : job.model, stop);
     if (!model.ok()) return model.error();
 
-    net::HttpClient client(options_.endpoint, {.connect_ms = options_.connect_ms,
+    net::HttpClient client(options_.endpoint, {.connect_ms = options_.deadlines.connect_ms,
                                                .unavailable_next = "Start Ollama: ollama serve"});
     const bool is_chat = !request.value().messages.empty();
-    AnswerReader reader(progress);
+    AnswerReader reader(
+        progress,
+        {.model = model.value(), .idle_ms = options_.deadlines.idle_ms, .clock = options_.clock});
     int status = 0;
     std::string refused;
     const std::int64_t begin_us = options_.clock->monotonic_us();
@@ -264,9 +315,9 @@ Result<Execution> OllamaExecutor::run(const miner::PolledJobView& job, const Pro
          .target = is_chat ? "/api/chat" : "/api/generate",
          .headers = {{"content-type", "application/json"}},
          .body = dump_json(request_json(request.value(), model.value())),
-         .deadline_ms = options_.total_ms,
-         .first_byte_ms = options_.first_byte_ms,
-         .idle_ms = options_.idle_ms},
+         .deadline_ms = options_.deadlines.total_ms,
+         .first_byte_ms = options_.deadlines.first_byte_ms,
+         .idle_ms = options_.deadlines.idle_ms},
         [&](const net::HttpResponse& answer) {
             status = answer.status;
             return true;

@@ -15,16 +15,22 @@ namespace ait::miner_process {
 
 inline constexpr const char* ollama_url_default = "http://127.0.0.1:11434";
 
+/// What a server may cost. A job is given back when the first of them is over.
+struct OllamaDeadlines {
+    std::uint32_t connect_ms = 3'000;
+    std::uint32_t first_byte_ms = 300'000;  ///< a large model is loaded meanwhile
+    /// Between two whole pieces of the answer: a server that drips bytes is one that hangs.
+    std::uint32_t idle_ms = 60'000;
+    std::uint32_t total_ms = 1'800'000;
+};
+
 /// Any thread; every job has a connection of its own.
 class OllamaExecutor final : public Executor {
   public:
     struct Options {
         net::HttpEndpoint endpoint{};
         std::string model{};  ///< runs jobs that ask for it or for none
-        std::uint32_t connect_ms = 3'000;
-        std::uint32_t first_byte_ms = 300'000;  ///< a large model is loaded meanwhile
-        std::uint32_t idle_ms = 60'000;         ///< between two pieces of the answer
-        std::uint32_t total_ms = 1'800'000;
+        OllamaDeadlines deadlines{};
         const Clock* clock = &system_clock();
     };
     explicit OllamaExecutor(Options options) : options_(std::move(options)) {}
@@ -37,6 +43,8 @@ class OllamaExecutor final : public Executor {
 
     Result<Execution> run(const miner::PolledJobView& job, const Progress& progress,
                           std::stop_token stop) override;
+    /// Whether the server lists the model.
+    Status probe(std::stop_token stop) override;
 
   private:
     Options options_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -20,8 +21,11 @@ namespace {
 constexpr std::string_view usage =
     "aitbcd --role miner -- [--node ENDPOINT] [--key-fd N]; "
     "aitbcd --role mine-ollama -- --model NAME --key-fd N [--continuous] [--jobs N] "
-    "[--ollama-url URL] [--node ENDPOINT] [--wait SECONDS]";
+    "[--ollama-url URL] [--node ENDPOINT] [--wait SECONDS] [--ollama-connect MS] "
+    "[--ollama-first-byte MS] [--ollama-idle MS] [--ollama-total MS]";
 constexpr std::uint64_t jobs_most = 1'000'000'000;
+constexpr std::uint64_t key_fd_most = 65'535;
+constexpr std::uint64_t deadline_ms_most = 86'400'000;
 
 int fail(const Error& error) {
     std::fputs(render_error(error).c_str(), stderr);
@@ -42,33 +46,43 @@ struct Arguments {
     bool continuous = false;
     std::uint64_t jobs = 1;
     std::uint64_t wait_s = 15;
+    OllamaDeadlines deadlines{};
 };
 
-Result<std::uint64_t> number(const std::string& flag, const std::string& text,
-                             std::uint64_t maximum) {
-    std::uint64_t value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code == std::errc{} && end == text.data() + text.size() && value <= maximum) return value;
-    return misused(flag + " takes a number of at most " + std::to_string(maximum) + ".");
-}
-
-Status read_number(const std::string& flag, const std::string& value, Arguments& arguments) {
-    const bool is_jobs = flag == "--jobs";
-    const bool is_wait = flag == "--wait";
-    const auto read = number(flag, value,
-                             is_jobs   ? jobs_most
-                             : is_wait ? limits::long_poll_ms_max / 1'000
-                                       : 65'535);
-    if (!read.ok()) return read.error();
-    if (is_jobs && read.value() == 0) return misused("--jobs takes at least 1.");
-    if (is_jobs) {
-        arguments.jobs = read.value();
-    } else if (is_wait) {
-        arguments.wait_s = read.value();
-    } else {
-        arguments.key_fd = read.value();
+Status read_number(const std::string& flag, const std::string& text, Arguments& arguments) {
+    struct Row {
+        std::string_view flag;
+        std::uint64_t least;
+        std::uint64_t most;
+        std::function<void(std::uint64_t)> set;
+    };
+    OllamaDeadlines& deadlines = arguments.deadlines;
+    const auto into = [](std::uint32_t& field) {
+        return [&field](std::uint64_t value) { field = static_cast<std::uint32_t>(value); };
+    };
+    const std::array rows{
+        Row{"--jobs", 1, jobs_most, [&](std::uint64_t value) { arguments.jobs = value; }},
+        Row{"--wait", 0, limits::long_poll_ms_max / 1'000,
+            [&](std::uint64_t value) { arguments.wait_s = value; }},
+        Row{"--key-fd", 0, key_fd_most, [&](std::uint64_t value) { arguments.key_fd = value; }},
+        Row{"--ollama-connect", 1, deadline_ms_most, into(deadlines.connect_ms)},
+        Row{"--ollama-first-byte", 1, deadline_ms_most, into(deadlines.first_byte_ms)},
+        Row{"--ollama-idle", 1, deadline_ms_most, into(deadlines.idle_ms)},
+        Row{"--ollama-total", 1, deadline_ms_most, into(deadlines.total_ms)},
+    };
+    for (const Row& row : rows) {
+        if (row.flag != flag) continue;
+        std::uint64_t value = 0;
+        const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool is_number = code == std::errc{} && end == text.data() + text.size();
+        if (!is_number || value < row.least || value > row.most) {
+            return misused(flag + " takes a number from " + std::to_string(row.least) + " to " +
+                           std::to_string(row.most) + ".");
+        }
+        row.set(value);
+        return {};
     }
-    return {};
+    return misused("\"" + flag + "\" is not an argument of this role.");
 }
 
 /// `allowed` are the flags of the role; each but --continuous and --foreground takes a value.
@@ -133,8 +147,10 @@ int run_miner_role(const config::LoadedConfig& config, const std::vector<std::st
 
 int run_mine_ollama_role(const config::LoadedConfig& config,
                          const std::vector<std::string>& words) {
-    constexpr std::array<std::string_view, 7> allowed{
-        "--model", "--continuous", "--jobs", "--ollama-url", "--node", "--wait", "--key-fd"};
+    constexpr std::array<std::string_view, 11> allowed{
+        "--model",       "--continuous", "--jobs",           "--ollama-url",        "--node",
+        "--wait",        "--key-fd",     "--ollama-connect", "--ollama-first-byte", "--ollama-idle",
+        "--ollama-total"};
     const auto arguments = read_arguments(words, allowed);
     if (!arguments.ok()) return fail(arguments.error());
     const Arguments& given = arguments.value();
@@ -150,6 +166,7 @@ int run_mine_ollama_role(const config::LoadedConfig& config,
                             .continuous = given.continuous,
                             .jobs = given.jobs,
                             .ollama_url = given.ollama_url,
+                            .deadlines = given.deadlines,
                             .node = node.value(),
                             .wait_s = static_cast<std::uint32_t>(given.wait_s)},
                            std::move(key).value(), signals.value());

@@ -19,8 +19,14 @@ class FunctionExecutor final : public Executor {
                           std::stop_token stop) override {
         return function_(job, std::move(stop));
     }
+    Status probe(std::stop_token /*stop*/) override {
+        return ++probes <= probes_that_fail ? Status(unavailable_) : Status();
+    }
+    int probes = 0;
+    int probes_that_fail = 0;
 
   private:
+    Error unavailable_{ErrorCode::unavailable, "Nobody answers.", "", ""};
     Function function_;
 };
 
@@ -219,6 +225,28 @@ TEST(MiningLoop, after_a_failure_of_its_own_it_pauses_before_the_next_poll) {
     EXPECT_EQ(bench.session.completed.size(), 1U);
     ASSERT_EQ(bench.pause.pauses().size(), 1U);
     EXPECT_GE(bench.pause.pauses()[0], 500);
+}
+
+// Breaks if jobs were risked, one after another, on what does not even answer.
+TEST(MiningLoop, after_a_failure_no_job_is_taken_before_what_does_the_work_answers_again) {
+    int runs = 0;
+    Bench bench([&](const auto&, const auto&) -> Result<Execution> {
+        if (++runs == 1) return Error{ErrorCode::deadline_exceeded, "It hangs.", "", ""};
+        return good_execution();
+    });
+    bench.executor.probes_that_fail = 3;
+    bench.session.polls.push_back(std::vector{job_view("job-1")});
+    bench.session.polls.push_back(std::vector{job_view("job-2")});
+    const auto loop = bench.loop({.jobs_max = 2});
+
+    ASSERT_TRUE(loop->run({}, {}).ok());
+
+    EXPECT_EQ(bench.executor.probes, 4);
+    EXPECT_EQ(bench.session.failed.size(), 1U);
+    EXPECT_EQ(bench.session.completed.size(), 1U);
+    const auto pauses = bench.pause.pauses();
+    ASSERT_EQ(pauses.size(), 4U);
+    EXPECT_GE(pauses[3], 4'000) << "they grow";
 }
 
 // Breaks if a job that no miner can do goes round until its attempts are used up.

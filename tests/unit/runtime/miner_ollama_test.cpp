@@ -1,5 +1,10 @@
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "miner_fakes.hpp"
 #include "runtime/miner/ollama_executor.hpp"
@@ -34,11 +39,11 @@ struct FakeOllama {
     }
 
     [[nodiscard]] OllamaExecutor executor() const {
-        return OllamaExecutor({.endpoint = endpoint_of(server->tcp_port()),
-                               .model = "llama3",
-                               .first_byte_ms = 200,
-                               .idle_ms = 200,
-                               .total_ms = 5'000});
+        return OllamaExecutor(
+            {.endpoint = endpoint_of(server->tcp_port()),
+             .model = "llama3",
+             .deadlines = {
+                 .connect_ms = 3'000, .first_byte_ms = 200, .idle_ms = 200, .total_ms = 5'000}});
     }
     Result<Execution> run(const miner::PolledJobView& job, std::stop_token stop = {}) {
         return executor().run(
@@ -162,6 +167,126 @@ TEST(OllamaExecutor, faults_of_the_server_are_not_faults_of_the_job) {
         exchange->respond({.body = std::string(2 * limits::blob_bytes_max, 'x')});
     });
     expect_ours(endless.run(job_view("job-1")), ErrorCode::unavailable);
+}
+
+/// Sends these bytes to whoever asks for a completion, one after another with a pause.
+class DrippingOllama {
+  public:
+    DrippingOllama(std::string before, std::string dripped)
+        : before_(std::move(before)), dripped_(std::move(dripped)) {
+        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto* generic = reinterpret_cast<sockaddr*>(&address);
+        EXPECT_EQ(::bind(listener_, generic, size), 0);
+        EXPECT_EQ(::listen(listener_, 8), 0);
+        EXPECT_EQ(::getsockname(listener_, generic, &size), 0);
+        port_ = ntohs(address.sin_port);
+        thread_ = std::jthread([this] { serve(); });
+    }
+    ~DrippingOllama() {
+        ::shutdown(listener_, SHUT_RDWR);
+        thread_.join();
+        ::close(listener_);
+    }
+    DrippingOllama(const DrippingOllama&) = delete;
+    DrippingOllama& operator=(const DrippingOllama&) = delete;
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
+  private:
+    void serve() const {
+        for (int peer = ::accept(listener_, nullptr, nullptr); peer >= 0;
+             peer = ::accept(listener_, nullptr, nullptr)) {
+            answer(peer);
+            ::close(peer);
+        }
+    }
+    void answer(int peer) const {
+        std::array<char, 4096> space{};
+        const auto count = ::recv(peer, space.data(), space.size(), 0);
+        if (count <= 0) return;
+        if (std::string_view(space.data(), static_cast<std::size_t>(count)).starts_with("GET")) {
+            const std::string tags = R"({"models":[{"name":"llama3:latest"}]})";
+            say(peer, "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(tags.size()) +
+                          "\r\nConnection: close\r\n\r\n" + tags);
+            return;
+        }
+        say(peer, before_);
+        pollfd gone{.fd = peer, .events = POLLRDHUP, .revents = 0};
+        for (std::size_t i = 0; ::poll(&gone, 1, 20) == 0; i = (i + 1) % dripped_.size()) {
+            if (!say(peer, dripped_.substr(i, 1))) return;
+        }
+    }
+    static bool say(int peer, const std::string& bytes) {
+        return ::send(peer, bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0;
+    }
+
+    const std::string before_;
+    const std::string dripped_;
+    int listener_ = -1;
+    std::uint16_t port_ = 0;
+    std::jthread thread_{};
+};
+
+// Breaks if a byte now and then counted as an answer: such a server would hold a job for the half
+// hour that is the longest that a job may take.
+TEST(OllamaExecutor, a_server_that_drips_costs_one_deadline) {
+    const std::string head =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n";
+    const DrippingOllama in_head("", "HTTP/1.1 200 OK\r\nX-Long: " + std::string(100'000, 'x'));
+    const DrippingOllama in_line(head, "{\"response\":\"" + std::string(100'000, 'x'));
+    const DrippingOllama in_space(head + "{\"response\":\"H\",\"done\":false}\n", "\n");
+    for (const DrippingOllama* server : {&in_head, &in_line, &in_space}) {
+        OllamaExecutor executor(
+            {.endpoint = endpoint_of(server->port()),
+             .model = "llama3",
+             .deadlines = {
+                 .connect_ms = 1'000, .first_byte_ms = 200, .idle_ms = 200, .total_ms = 600'000}});
+        const auto execution = executor.run(job_view("job-1"), [](std::uint64_t) {}, {});
+        expect_ours(execution, ErrorCode::deadline_exceeded);
+    }
+}
+
+// Breaks if an answer for other work, or one with impossible figures, were sold as a result.
+TEST(OllamaExecutor, an_answer_that_cannot_be_true_is_no_answer) {
+    const std::string piece = R"({"model":"llama3:latest","response":"H","done":false})";
+    for (const char* last :
+         {R"({"model":"mistral:7b","response":"","done":true})",
+          R"({"model":7,"response":"","done":true})",
+          R"({"response":"","done":true,"eval_count":-5})",
+          R"({"response":"","done":true,"eval_count":"many"})",
+          R"({"response":"","done":true,"prompt_eval_count":1e30})",
+          R"({"response":"","done":true,"prompt_eval_count":18446744073709551615})"}) {
+        FakeOllama lying(streaming(piece + "\n" + last + "\n"));
+        expect_ours(lying.run(job_view("job-1")), ErrorCode::unavailable);
+    }
+}
+
+// Breaks if a server behind a password, or one that sends its clients elsewhere, ended jobs that
+// other miners can do.
+TEST(OllamaExecutor, only_a_refusal_of_the_request_itself_is_the_jobs_fault) {
+    for (const int status : {204, 301, 302, 401, 403, 405, 408, 429, 502, 599}) {
+        FakeOllama odd([status](const auto& exchange) {
+            exchange->respond({.status = status, .headers = {{"location", "http://127.0.0.1:1/"}}});
+        });
+        const auto execution = odd.run(job_view("job-1"));
+        ASSERT_FALSE(execution.ok()) << status;
+        EXPECT_TRUE(may_succeed_elsewhere(execution.error())) << status;
+    }
+    FakeOllama refusing([](const auto& exchange) { exchange->respond({.status = 400}); });
+    const auto execution = refusing.run(job_view("job-1"));
+    ASSERT_FALSE(execution.ok());
+    EXPECT_FALSE(may_succeed_elsewhere(execution.error()));
+}
+
+TEST(OllamaExecutor, a_probe_asks_for_the_model_and_costs_no_job) {
+    FakeOllama ollama(streaming(good_lines));
+    EXPECT_TRUE(ollama.executor().probe({}).ok());
+    EXPECT_TRUE(ollama.bodies.empty());
+    OllamaExecutor lacking({.endpoint = endpoint_of(ollama.server->tcp_port()), .model = "gemma"});
+    EXPECT_FALSE(lacking.probe({}).ok());
 }
 
 // Breaks if a cancelled job goes on burning the GPU.
