@@ -164,11 +164,16 @@ T unpack_value(const msgpack::object& object, std::string_view field, std::uint3
     } else if constexpr (is_vector<T>) {
         if (object.type != msgpack::type::ARRAY) refuse(field, "is not a list.");
         if (object.via.array.size > bytes_max) refuse(field, "has too many elements.");
+        using Element = typename T::value_type;
+        // A field bounds its list; blobs in it (transactions, sidecars) are as long as blocks
+        // allow.
+        constexpr std::uint32_t element_bytes_max =
+            std::same_as<Element, Blob> ? 2 * limits::block_bytes_max : field_bytes_max_default;
         T list;
         list.reserve(object.via.array.size);
         for (std::uint32_t i = 0; i < object.via.array.size; ++i) {
-            list.push_back(unpack_value<typename T::value_type>(object.via.array.ptr[i], field,
-                                                                field_bytes_max_default));
+            list.push_back(
+                unpack_value<Element>(object.via.array.ptr[i], field, element_bytes_max));
         }
         return list;
     } else {
@@ -210,9 +215,8 @@ template <Described T>
 Result<T> decode(std::string_view bytes) {
     try {
         // array, map, str, bin, ext, depth: the library's defaults allow 4 GiB each.
-        const msgpack::unpack_limit limit(limits::block_blobs_max, 0,
-                                          limits::block_bytes_max * 2, limits::block_bytes_max * 2,
-                                          0, detail::nesting_max);
+        const msgpack::unpack_limit limit(limits::block_blobs_max, 0, limits::block_bytes_max * 2,
+                                          limits::block_bytes_max * 2, 0, detail::nesting_max);
         const detail::DecodeZone zone;
         std::size_t offset = 0;
         bool is_referenced = false;
