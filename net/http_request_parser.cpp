@@ -19,6 +19,13 @@ constexpr std::size_t chunk_extension_bytes_max = 256;
 constexpr std::size_t wire_factor_max = 8;
 constexpr std::size_t headers_max = 256;
 
+/// A line that goes on in the next one, which begins with a space or a tab (RFC 9112, 5.2).
+bool has_folded_line(std::string_view bytes) noexcept {
+    const std::string_view head = bytes.substr(0, bytes.find("\r\n\r\n"));
+    return head.find("\n ") != std::string_view::npos ||
+           head.find("\n\t") != std::string_view::npos;
+}
+
 std::string_view text_of(BeastText text) noexcept {
     return {text.data(), text.size()};
 }
@@ -210,6 +217,11 @@ ParseStep HttpRequestParser::Machine::feed(std::string_view bytes, std::size_t& 
     consumed = beast_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), code);
     if (code && code != http::error::need_more) {
         refuse_for(code);
+        return ParseStep::refused;
+    }
+    // Beast unfolds such lines; whoever stands before us may not, and reads another request.
+    if (!head_was_done && head_done_ && has_folded_line(bytes)) {
+        refuse(HttpRefusal::malformed, "A header field is folded over two lines.");
         return ParseStep::refused;
     }
     if (head_was_done) body_wire_bytes_ += consumed;

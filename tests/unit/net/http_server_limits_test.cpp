@@ -62,6 +62,8 @@ TEST(HttpServerLimits, ambiguous_framing_is_refused_and_the_connection_closed) {
         start + "content-length: 0x5\r\n\r\nhello" + smuggled,
         start + "content-length: 99999999999999999999\r\n\r\n" + smuggled,
         start + "content-length : 5\r\n\r\nhello" + smuggled,
+        start + "content-length:\r\n 5\r\n\r\nhello" + smuggled,
+        start + "x-a: b\r\n\tc: d\r\ncontent-length: 5\r\n\r\nhello" + smuggled,
         start + "transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + smuggled,
         start + "transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n" + smuggled,
         start + "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + smuggled,
