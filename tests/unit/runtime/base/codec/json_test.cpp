@@ -23,6 +23,37 @@ Result<Form> read(const char* text) {
     return from_json_value<Form>(json.value());
 }
 
+// Breaks if one request can keep a thread busy for minutes: names are looked up one by one.
+TEST(Json, an_object_of_very_many_names_is_refused_at_once) {
+    std::string wide = "{";
+    for (int i = 0; i < 300'000; ++i) wide += "\"" + std::to_string(i) + "\":1,";
+    wide.back() = '}';
+    const auto parsed = parse_json(wide);
+    ASSERT_FALSE(parsed.ok());
+    EXPECT_EQ(parsed.error().code, ErrorCode::malformed);
+    std::string many = "[";
+    for (int i = 0; i < 10'000; ++i) many += R"({"a":1,"b":{"a":1}},)";
+    many.back() = ']';
+    EXPECT_TRUE(parse_json(many).ok()) << "many small ones are no trouble";
+}
+
+// Breaks if two readers of one request can disagree: one checks the first amount, one pays the
+// last.
+TEST(Json, a_name_that_stands_twice_in_one_object_is_refused) {
+    for (const char* text :
+         {R"({"a":1,"a":1})", R"({"a":1,"b":2,"a":3})", R"([{"x":{"a":1,"\u0061":2}}])",
+          R"({"a":{"b":{"c":1}},"a":{}})", R"({"":1,"":2})"}) {
+        const auto parsed = parse_json(text);
+        ASSERT_FALSE(parsed.ok()) << text;
+        EXPECT_EQ(parsed.error().code, ErrorCode::malformed);
+        EXPECT_EQ(parsed.error().why, "An object has the same name twice.") << text;
+    }
+    for (const char* text : {R"({"a":{"a":1},"b":[{"a":1},{"a":1}]})", R"({"a:b":"c:d\":","e":1})",
+                             R"([":",{"\u003a":"\\"}])", "{}", "[]", "1", R"("x:y")"}) {
+        EXPECT_TRUE(parse_json(text).ok()) << text;
+    }
+}
+
 TEST(Json, a_described_struct_reads_back_what_it_wrote) {
     const Form form{"n", Amount{1'500'000}, 7, {"a", "b"}};
     const auto back = from_json_value<Form>(to_json_value(form));
