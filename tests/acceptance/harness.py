@@ -256,6 +256,10 @@ class Home:
             return f"AITBC_HOME={self.home}".encode() in pathlib.Path(
                 f"/proc/{pid}/environ"
             ).read_bytes().split(b"\0")
+        except PermissionError:
+            # A process that keeps its memory private shows its environment to root alone.
+            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+            return str(self.home).encode() in command
         except OSError:
             return False
 

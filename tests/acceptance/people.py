@@ -20,13 +20,20 @@ class People:
         self.owner = home.query("wallet", "show")["address"]
         self.miner = Account(home, f"miner {arguments.seed}")
         self.other_miner = Account(home, f"other miner {arguments.seed}")
-        self.poor = Account(home, f"poor {arguments.seed}")
+        self.seed = arguments.seed
+        self.rounds = 0
         self.rich = Account(home, f"rich {arguments.seed}")
-        story.need(self.rich.faucet("100").status == 200, "a stranger has 100 AIT")
         story.need(
             all(each.register().status == 200 for each in (self.miner, self.other_miner)),
             "two miners are registered",
         )
+        self.renew(story, home)
+
+    def renew(self, story, home):
+        """Jobs to be fought over: one that nobody takes, one that is done; and a new poor one."""
+        self.poor = Account(home, f"poor {self.seed} {self.rounds}")
+        self.rounds += 1
+        story.need(self.rich.faucet("100").status == 200, "a stranger gets 100 AIT")
         self.open = home.query("client", "submit", "--prompt", "open", "-c", "region=nowhere")[
             "job_id"
         ]
