@@ -449,7 +449,7 @@ def tell(story, home, arguments):
         round_of_hands(story, home, people, port, arguments.random, is_first=number == 0)
         if not arguments.no_crowd:
             slow_clients.honest_beside_slow(
-                story, home, port, arguments, rounds=3, seconds=6 if is_long else 2.5
+                story, home, port, arguments, rounds=5, seconds=6 if is_long else 3
             )
         memory.append(resident_kb(node))
         story.say(f"       the node holds {memory[-1]} kB")
