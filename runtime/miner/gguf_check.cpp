@@ -84,6 +84,14 @@ std::vector<std::pair<int, rlimit>> limits_of(const GgufCheckOptions& options,
     return limits;
 }
 
+void close_all_above(int last_kept) {
+    if (::syscall(SYS_close_range, last_kept + 1, ~0U, 0) == 0) return;
+    // A kernel before 5.9: one by one, up to what this process could have opened.
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) ::_exit(not_started_exit);
+    for (int fd = last_kept + 1; static_cast<rlim_t>(fd) < limit.rlim_max; ++fd) ::close(fd);
+}
+
 /// Puts the child's four descriptors in their places and closes every other one.
 bool arrange_descriptors(const Prepared& prepared, int file) {
     // Out of the way first: any of them may already lie where another one belongs.
@@ -96,7 +104,8 @@ bool arrange_descriptors(const Prepared& prepared, int file) {
     for (const auto& [from, to] : places) {
         if (from < 0 || ::dup2(from, to) < 0) return false;
     }
-    return ::syscall(SYS_close_range, gguf_check_descriptor + 1, ~0U, 0) == 0;
+    close_all_above(gguf_check_descriptor);
+    return true;
 }
 
 /// Runs in the new process; never returns.
