@@ -189,7 +189,11 @@ class Simulation {
         if (leases_.empty()) return;
         const std::size_t index = below(leases_.size());
         const auto [who, job] = leases_[index];
-        if (below(4) == 0) {
+        if (below(10) == 0) {
+            (void)try_apply<ReleaseAnswer>(
+                "job.release", who,
+                ReleaseLeases{people_[who].address, {{job.job_id, job.attempt}}});
+        } else if (below(4) == 0) {
             (void)try_apply<FailAnswer>("job.fail", who,
                                         FailJob{.job_id = job.job_id,
                                                 .attempt = job.attempt,
