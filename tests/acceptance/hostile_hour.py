@@ -289,6 +289,46 @@ def on_a_terminal(home, words):
     return shown.decode(errors="replace"), process.wait(30)
 
 
+def an_exposed_and_narrow_node(story, home):
+    """Another home: a node that other machines may reach, with 256 descriptors in all."""
+    story.chapter("A node in the open, with few descriptors")
+    other = harness.Home(story, home.bin)
+    try:
+        other.environment["AITBC_GATEWAY__UNSAFE_PUBLIC_BIND"] = "true"
+        other.environment["AITBC_GATEWAY__TCP_HOST"] = "0.0.0.0"
+        ran = other.shell("ulimit -n 256 && aitbc up --no-miner -o json")
+        if not story.check(ran.code == 0, "it comes up", ran.err + other.log_tails()):
+            return
+        port = hostile.tcp_port(other)
+        token = (other.data / "api.token").read_text().strip()
+        named = {"Authorization": f"Bearer {token}"}
+        for path in ("/metrics", "/api/v1/status"):
+            bare = other.http("GET", path, tcp=port)
+            right = other.http("GET", path, tcp=port, headers=named)
+            story.check(
+                bare.status == 401 and bare.code == "unauthenticated" and right.status == 200,
+                f"{path} is shown to those with a token only ({bare.status}, {right.status})",
+                (bare, right),
+            )
+        crowd = slow_clients.Attack(port, 300, 4, 1)
+        try:
+            until(lambda: crowd.figures()["opened"] >= 300, 15, 0.1)
+            held = crowd.figures()["open"]
+            submitted = other.run("client", "submit", "--prompt", "x", "-c", "region=nowhere")
+            story.check(
+                held < 256 and submitted.code == 0,
+                f"{held} of 300 slow connections are held, and a job is still taken",
+                submitted.err + other.log_tails(),
+            )
+            right = other.http("GET", "/metrics", tcp=port, headers=named)
+            story.check(right.status == 200, "and a newcomer over TCP finds a place", right)
+        finally:
+            crowd.stop()
+        other.down()
+    finally:
+        other.close()
+
+
 def terminals(story, home, people):
     story.chapter("Texts that would take over a terminal")
     job = people.rich.submit("say " + ESCAPES).json()["job_id"]
@@ -403,6 +443,7 @@ def round_of_hands(story, home, people, port, random, is_first):
     doors_that_stay_shut(story, home)
     if is_first:
         hostile.without_a_token(story, home, people)
+        an_exposed_and_narrow_node(story, home)
     biting_models(story, home, random)
 
 
@@ -483,6 +524,6 @@ if __name__ == "__main__":
     harness.main(
         tell,
         __doc__.splitlines()[0],
-        limit_s=LONG_SECONDS + 600 if is_half_hour else 280,
+        limit_s=LONG_SECONDS + 600 if is_half_hour else 380,
         add_arguments=add_arguments,
     )
