@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <system_error>
 
 namespace ait::cli {
@@ -18,6 +19,8 @@ Error replace_process(const std::string& program, const std::vector<std::string>
     ::signal(SIGPIPE, SIG_DFL);
     ::signal(SIGINT, SIG_DFL);
     ::signal(SIGTERM, SIG_DFL);
+    // The program that takes over works for hours and has no use for the wallet's password.
+    ::unsetenv("AITBC_WALLET_PASSWORD");
     ::execv(program.c_str(), pointers.data());
     return {ErrorCode::unavailable, "\"" + program + "\" cannot be started.",
             std::generic_category().message(errno) + ".", "Install aitbcd beside aitbc."};
