@@ -266,10 +266,10 @@ Status ChainStore::Implementation::flush() {
             resident.begin_flush();
         }
     }
-    // The disk was full: RocksDB refuses writes until it is told to go on. The write shows whether
-    // it can.
-    if (is_second_try) (void)database.rocks->Resume();
-    auto written = write_layer(flushing, flushing_height);
+    // The disk was full: RocksDB refuses writes until it is told to go on.
+    Status written;
+    if (is_second_try) written = database.resume();
+    if (written.ok()) written = write_layer(flushing, flushing_height);
     Layer done;  // destroyed after the lock
     const auto exclusive = lock();
     if (!written.ok()) {

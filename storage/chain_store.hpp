@@ -37,6 +37,7 @@ class Database {
     struct Options {
         std::size_t block_cache_bytes = 16U * 1024 * 1024;
         StorageFatal on_fatal{};  ///< default: prints the error and exits with its exit status
+        std::uint32_t open_files_max = 256;
         rocksdb::Env* env = nullptr;  ///< null: this machine's; outlives the database
     };
     /// Creates what is missing. A directory that was suspected is read as a whole first. Errors:

@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, column_count> column_names{"state",  "blo
                                                                   "events", "blobs",  "meta"};
 constexpr std::string_view format_key = "format";  // no chain's prefix begins with 'f'
 constexpr std::string_view format_version = "1";
+constexpr std::string_view resumed_key = "resumed";  // nobody reads it
 static_assert('f' > 64, "chain prefixes begin with the length of a name");
 
 [[noreturn]] void print_and_exit(const Error& error) {
@@ -31,9 +32,10 @@ static_assert('f' > 64, "chain prefixes begin with the length of a name");
 }
 
 /// Chosen for a node that idles below 100 MB: everything is bounded, nothing is generous.
-rocksdb::DBOptions database_options(rocksdb::Env* env) {
+rocksdb::DBOptions database_options(rocksdb::Env* env, std::uint32_t open_files_max) {
     rocksdb::DBOptions options;
     options.env = env;
+    options.max_open_files = static_cast<int>(open_files_max);
     options.create_if_missing = true;
     options.create_missing_column_families = true;
     options.paranoid_checks = true;
@@ -42,7 +44,6 @@ rocksdb::DBOptions database_options(rocksdb::Env* env) {
     options.max_total_wal_size = 32U * 1024 * 1024;
     options.db_write_buffer_size = 32U * 1024 * 1024;
     options.max_background_jobs = 2;
-    options.max_open_files = 256;
     options.keep_log_file_num = 2;
     options.max_log_file_size = 1024 * 1024;
     options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
@@ -162,6 +163,21 @@ Status Database::Implementation::suspect(const Error& cause) const {
     return sync_parent(env, directory);
 }
 
+Status Database::Implementation::resume() {
+    auto status = rocks->Resume();
+    // Where nothing waited in memory, RocksDB goes on with the log file whose write failed, and
+    // that one takes nothing more (its own assertions end the process). A flush begins a new file.
+    rocksdb::WriteOptions unlogged;
+    unlogged.disableWAL = true;
+    if (status.ok()) {
+        status = rocks->Put(unlogged, column(Column::meta), rocksdb::Slice(resumed_key),
+                            rocksdb::Slice());
+    }
+    if (status.ok()) status = rocks->Flush(rocksdb::FlushOptions(), column(Column::meta));
+    if (!status.ok()) return from_rocksdb(status, "go on after the disk was full");
+    return {};
+}
+
 void Database::Implementation::fail(const Error& error) const {
     // The node ends either way; without the mark the next one meets the damage where this one did.
     if (error.code == ErrorCode::corrupt_data) (void)suspect(error);
@@ -192,8 +208,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& directory, O
 
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* rocks = nullptr;
-    const auto status =
-        rocksdb::DB::Open(database_options(env), directory, descriptors, &handles, &rocks);
+    const auto status = rocksdb::DB::Open(database_options(env, options.open_files_max), directory,
+                                          descriptors, &handles, &rocks);
     if (!status.ok()) return from_rocksdb(status, "open " + directory);
     auto implementation = std::make_unique<Implementation>();
     implementation->directory = directory;

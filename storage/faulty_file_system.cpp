@@ -284,6 +284,11 @@ void FaultyFileSystem::settle_names() {
     });
 }
 
+void FaultyFileSystem::die() {
+    const std::lock_guard lock(mutex_);
+    is_dead_ = true;
+}
+
 void FaultyFileSystem::power_cut(PowerCut cut) {
     const std::lock_guard lock(mutex_);
     ++generation_;

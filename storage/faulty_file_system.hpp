@@ -64,6 +64,7 @@ class FaultyFileSystem final : public FileSystem {
     /// From the count-th next write or sync on everything fails, until power_cut() tells what is
     /// left.
     void die_at(std::uint64_t count) { dies_in_ = count; }
+    void die();
     void power_cut(PowerCut cut);
 
     /// What a reader sees now.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "runtime/base/bytes.hpp"
 #include "storage/checksum.hpp"
@@ -17,21 +16,6 @@ namespace {
 
 constexpr std::size_t chunk_bytes = 64 * 1024;
 static_assert(chunk_bytes % log_alignment_bytes == 0);
-
-constexpr std::string_view name_prefix = "log-";
-constexpr std::string_view name_suffix = ".seg";
-constexpr std::size_t name_digits = 20;
-
-/// nullopt: not a segment's name; other files in the directory are left alone.
-std::optional<std::uint64_t> height_of_name(std::string_view name) {
-    if (name.size() != name_prefix.size() + name_digits + name_suffix.size()) return std::nullopt;
-    if (!name.starts_with(name_prefix) || !name.ends_with(name_suffix)) return std::nullopt;
-    const auto digits = name.substr(name_prefix.size(), name_digits);
-    std::uint64_t height = 0;
-    const auto [end, failure] = std::from_chars(digits.data(), digits.data() + name_digits, height);
-    if (failure != std::errc{} || end != digits.data() + name_digits) return std::nullopt;
-    return height;
-}
 
 Result<std::optional<LogHeader>> read_header(const File& file, std::uint64_t offset) {
     std::array<char, log_header_bytes> bytes{};
@@ -99,7 +83,7 @@ Status BlockLog::load() {
     auto names = files_->list(directory_);
     if (!names.ok()) return names.error();
     std::erase_if(names.value(),
-                  [](const auto& name) { return !height_of_name(name).has_value(); });
+                  [](const auto& name) { return !log_segment_height(name).has_value(); });
     for (const auto& name : names.value()) {
         auto loaded = load_segment(name, name == names.value().back());
         if (!loaded.ok()) return loaded;
@@ -111,7 +95,7 @@ Status BlockLog::load() {
 }
 
 Status BlockLog::load_segment(const std::string& name, bool is_newest) {
-    const auto name_height = height_of_name(name).value_or(0);
+    const auto name_height = log_segment_height(name).value_or(0);
     auto opened = files_->open(path_of(name), OpenMode::existing);
     if (!opened.ok()) return opened.error();
     const auto size = opened.value()->size();

@@ -1,5 +1,7 @@
 #include "storage/log_record.hpp"
 
+#include <charconv>
+
 #include "runtime/base/assert.hpp"
 #include "storage/checksum.hpp"
 
@@ -9,6 +11,9 @@ namespace {
 constexpr std::string_view magic = "AITL";
 constexpr std::uint8_t version = 1;
 constexpr std::size_t checksum_offset = 44;
+constexpr std::string_view name_prefix = "log-";
+constexpr std::string_view name_suffix = ".seg";
+constexpr std::size_t name_digits = 20;
 
 void append_little_endian(std::string& out, std::uint64_t value, std::size_t bytes) {
     for (std::size_t i = 0; i < bytes; ++i) {
@@ -65,6 +70,16 @@ std::optional<LogHeader> decode_log_header(std::string_view bytes) {
     if (header.height > log_height_max || header.synced_below > header.height) return std::nullopt;
     if (header.kind == LogRecordKind::sync_mark && header.payload_bytes != 0) return std::nullopt;
     return header;
+}
+
+std::optional<std::uint64_t> log_segment_height(std::string_view name) {
+    if (name.size() != name_prefix.size() + name_digits + name_suffix.size()) return std::nullopt;
+    if (!name.starts_with(name_prefix) || !name.ends_with(name_suffix)) return std::nullopt;
+    const auto digits = name.substr(name_prefix.size(), name_digits);
+    std::uint64_t height = 0;
+    const auto [end, failure] = std::from_chars(digits.data(), digits.data() + name_digits, height);
+    if (failure != std::errc{} || end != digits.data() + name_digits) return std::nullopt;
+    return height;
 }
 
 }  // namespace ait::storage

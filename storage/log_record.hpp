@@ -36,6 +36,9 @@ struct LogHeader {
 /// nullopt where magic, version, checksum or a field is wrong. Needs log_header_bytes bytes.
 [[nodiscard]] std::optional<LogHeader> decode_log_header(std::string_view bytes);
 
+/// The first height of a segment by its file's name; nullopt: not a segment's name.
+[[nodiscard]] std::optional<std::uint64_t> log_segment_height(std::string_view name);
+
 /// Header, payload and padding.
 [[nodiscard]] constexpr std::uint64_t log_record_bytes(std::uint64_t payload_bytes) noexcept {
     const std::uint64_t bytes = log_header_bytes + payload_bytes;

@@ -147,7 +147,9 @@ Error from_errno(int error_number, std::string_view doing, const std::string& pa
     const auto code = code_of(error_number);
     return Error{code, "The storage could not " + std::string(doing) + " " + path + ".",
                  "The system says: " + std::generic_category().message(error_number) + ".",
-                 remedy_of(code)};
+                 error_number == EFBIG
+                     ? "Raise the limit on the size of a process's files (ulimit -f)."
+                     : remedy_of(code)};
 }
 
 FileSystem& posix_file_system() {

@@ -33,6 +33,9 @@ struct Database::Implementation {
         return columns.at(static_cast<std::size_t>(which));
     }
     Status suspect(const Error& cause) const;
+    /// After a write found the disk full: makes the database take writes again. Error:
+    /// limit_reached while there is no space.
+    Status resume();
     /// Does not return.
     [[noreturn]] void fail(const Error& error) const;
 

@@ -28,6 +28,7 @@ void BlockListeners::notify(std::uint64_t height) const {
 namespace {
 
 constexpr std::chrono::milliseconds store_retry{5};
+constexpr std::chrono::milliseconds space_retry{200};
 
 /// A block for the log writer, with where to say that it is durable.
 struct WriteBlock {
@@ -46,13 +47,16 @@ using LogWriter = caf::typed_actor<caf::reacts_to<WriteBlock>>;
 
 /// Detached: it waits for the disk. A failed write or sync ends the node: what is on disk is
 /// unknown from then on, and nothing may be acknowledged.
-LogWriter::behavior_type log_writer(LogWriter::pointer,
+LogWriter::behavior_type log_writer(LogWriter::pointer self,
                                     const std::shared_ptr<const ChainServices>& services,
                                     const ChainActor& chain) {
     return {
-        [services, chain](const WriteBlock& message) {
+        [self, services, chain](const WriteBlock& message) {
             const std::int64_t started_us = services->clock.monotonic_us();
             const Status written = services->data.write(*message.sealed);
+            // No space for the log's next file: nothing of the block was written, so it may wait.
+            if (!written.ok() && written.error().code == ErrorCode::limit_reached)
+                return self->delayed_send(self, space_retry, message);
             if (!written.ok()) return services->on_fatal(written.error());
             services->figures.sync_us_total +=
                 static_cast<std::uint64_t>(services->clock.monotonic_us() - started_us);

@@ -232,6 +232,13 @@ Status ChainData::recover() {
                      "Restore the log directory from a backup."};
     }
     if (!log_->last_height()) return {};
+    if (*log_->first_height() > tip_.height + 1) {
+        return Error{ErrorCode::corrupt_data, "The state has lost blocks.",
+                     "It is at height " + std::to_string(tip_.height) + ", and " +
+                         options_.log_directory + " begins at height " +
+                         std::to_string(*log_->first_height()) + ".",
+                     "Restore the whole data directory from one backup."};
+    }
     return log_->for_each(tip_.height + 1, [this](std::uint64_t height, std::string_view payload) {
         return replay(height, payload);
     });

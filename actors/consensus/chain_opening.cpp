@@ -24,13 +24,32 @@ Result<OpenChain> open_at(const ChainPlace& place, const std::string& state_dire
     return chain;
 }
 
-/// Whether the log holds every block from the first on. An empty log proves nothing: it may have
-/// been lost.
-Result<bool> log_is_complete(const ChainPlace& place) {
+/// nullopt: the state cannot even tell that.
+std::optional<std::uint64_t> height_of_state(const ChainPlace& place) {
+    const auto database = storage::Database::open(place.state_directory, place.database);
+    if (!database.ok()) return std::nullopt;
+    const auto store = storage::ChainStore::open(*database.value(), place.genesis.chain);
+    if (!store.ok()) return std::nullopt;
+    return store.value()->height();
+}
+
+/// Why the log cannot make the state good; nullopt: it holds every block from the first on, as far
+/// as the state knows. An empty log proves nothing: it may have been lost.
+Result<std::optional<std::string>> obstacle(const ChainPlace& place) {
     const auto log = storage::BlockLog::open(place.files, place.log_directory,
                                              {.segment_bytes = place.segment_bytes});
     if (!log.ok()) return log.error();
-    return log.value()->first_height() == std::optional<std::uint64_t>(1);
+    const auto first = log.value()->first_height();
+    if (!first) return std::optional<std::string>("The block log is empty.");
+    if (*first != 1) {
+        return std::optional<std::string>(
+            "The block log no longer reaches back to the first block.");
+    }
+    // The log is what was damaged; building on it would take back what was answered.
+    if (height_of_state(place).value_or(0) > *log.value()->last_height())
+        return std::optional<std::string>("The state knows blocks that " + place.log_directory +
+                                          " does not hold.");
+    return std::optional<std::string>{};
 }
 
 /// Builds the state beside the old one; nothing of the old one is touched before that has worked.
@@ -64,10 +83,10 @@ Result<OpenChain> open_chain(const ChainPlace& place) {
     // check_failed: a block of the log does not execute on this state as it did when it was made.
     if (cause.code != ErrorCode::corrupt_data && cause.code != ErrorCode::check_failed)
         return cause;
-    const auto complete = log_is_complete(place);
-    if (!complete.ok()) return complete.error();
-    if (!complete.value()) {
-        cause.why += " The block log no longer reaches back to the first block.";
+    const auto reason = obstacle(place);
+    if (!reason.ok()) return reason.error();
+    if (reason.value()) {
+        cause.why += " " + *reason.value();
         cause.next = "Check the disk, and restore the whole data directory from one backup.";
         return cause;
     }

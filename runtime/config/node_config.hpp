@@ -39,6 +39,8 @@ struct ChainSection {
 struct StorageSection {
     std::uint64_t segment_bytes = 0;
     std::uint32_t flush_interval_ms = 0;
+    std::uint32_t scrub_interval_s = 0;  ///< 0: never
+    std::uint64_t scrub_bytes_per_second = 0;
 };
 
 struct MinerSection {

@@ -7,6 +7,7 @@
 #include "actors/consensus/chain_actor.hpp"
 #include "net/http_server.hpp"
 #include "runtime/node/gateway.hpp"
+#include "runtime/node/scrubber.hpp"
 
 namespace ait::node {
 
@@ -16,6 +17,7 @@ struct MetricsInput {
     net::HttpCounters http{};
     std::uint64_t miners_alive = 0;
     std::uint64_t jobs_open = 0;
+    Scrubber::Figures scrub{};
     double uptime_seconds = 0;
 };
 std::string metrics_text(const MetricsInput& input);
