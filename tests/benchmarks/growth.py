@@ -14,9 +14,11 @@ FILL_SECONDS = 3_600
 
 def fill_waiting(bench, node, count):
     """Submits `count` jobs that nobody takes. They belong to accounts of their own."""
+    # What is under way when there are enough comes on top: little, beside the count.
+    batch = max(1, min(250, count // 400))
     report = bench.load(
         node,
-        *("--submit-only", "--batch", 256, "--jobs", count, "--warm-up", 0),
+        *("--submit-only", "--batch", batch, "--jobs", count, "--warm-up", 0),
         *("--seconds", FILL_SECONDS, "--connections", 16, "--seed", "waiting"),
     )
     say(f"  {report['open']} jobs wait ({report['jobs_per_second']:.0f} a second)")
