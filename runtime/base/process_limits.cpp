@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint64_t descriptors_kept_back = 512;
 constexpr std::uint32_t connections_least = 8;
+constexpr std::uint64_t state_files_least = 20;  // RocksDB takes no fewer
+constexpr std::uint64_t state_files_most = 256;
 
 }  // namespace
 
@@ -31,10 +33,15 @@ std::uint64_t raise_descriptor_limit() noexcept {
 }
 
 std::uint32_t connections_that_fit(std::uint32_t wanted, std::uint64_t descriptors) noexcept {
-    // Of a small limit, half: then the other half is what there is.
-    const std::uint64_t kept = std::min(descriptors_kept_back, descriptors / 2);
+    // Of a small limit, two thirds: what the process and its state need is no fewer then.
+    const std::uint64_t kept = std::min(descriptors_kept_back, descriptors / 3 * 2);
     const std::uint64_t fitting = std::max<std::uint64_t>(descriptors - kept, connections_least);
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, fitting));
+}
+
+std::uint32_t state_files_that_fit(std::uint64_t descriptors) noexcept {
+    return static_cast<std::uint32_t>(
+        std::clamp(descriptors / 8, state_files_least, state_files_most));
 }
 
 }  // namespace ait

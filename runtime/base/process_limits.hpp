@@ -19,4 +19,7 @@ std::uint64_t raise_descriptor_limit() noexcept;
 /// a client that finds no place asks again. At least 8.
 std::uint32_t connections_that_fit(std::uint32_t wanted, std::uint64_t descriptors) noexcept;
 
+/// How many files of the state may be open at once; part of what the above keeps back.
+std::uint32_t state_files_that_fit(std::uint64_t descriptors) noexcept;
+
 }  // namespace ait

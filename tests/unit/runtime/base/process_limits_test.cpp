@@ -30,9 +30,12 @@ TEST(ProcessLimits, connections_leave_descriptors_for_the_store) {
     EXPECT_EQ(connections_that_fit(4'096, 20'000), 4'096U);
     EXPECT_EQ(connections_that_fit(4'096, 4'096), 3'584U);
     EXPECT_EQ(connections_that_fit(4'096, 1'024), 512U);
-    EXPECT_EQ(connections_that_fit(4'096, 64), 32U);
+    EXPECT_EQ(connections_that_fit(4'096, 64), 22U);
     EXPECT_EQ(connections_that_fit(100, 1'024), 100U);
     EXPECT_EQ(connections_that_fit(4'096, 0), 8U) << "unknown: a few, rather than none";
+    // Together they fit, with what the process itself opens.
+    EXPECT_EQ(state_files_that_fit(64), 20U);
+    EXPECT_EQ(state_files_that_fit(20'000), 256U);
 }
 
 TEST(ProcessLimits, the_descriptor_limit_is_raised_to_what_is_granted) {
