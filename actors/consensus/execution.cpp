@@ -233,7 +233,9 @@ Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::stri
     auto outcome = rule->apply(view_, body, context);
     if (!outcome.ok()) return outcome.error();
     had_effect_ = attempt.has_written() || !outcome.value().events.empty();
-    if (!idempotency_key.empty()) {
+    // What had no effect comes into no block, so its key must not come into the state either: nobody
+    // who executes the block would write it.
+    if (had_effect_ && !idempotency_key.empty()) {
         store_record(view_,
                      key_in_bucket(key_bucket(time_unix_ms_), context.principal, idempotency_key),
                      IdempotencyRecord{content_hash(kind, body), context.operation});
