@@ -63,7 +63,7 @@ Result<LoadedConfig> load_config(const Sources& sources);
 /// "node.toml:12:1: ..." with the line and a caret below the place.
 std::string render(const Issue& issue);
 
-/// A key whose value differs, for SIGHUP: live ones apply, the others wait for a restart.
+/// A key whose value differs, for SIGHUP; `row->reload` says when it takes effect.
 struct Change {
     const KeyRow* row = nullptr;
     Value before{};
@@ -75,6 +75,9 @@ std::vector<Change> changes_between(const LoadedConfig& before, const LoadedConf
 /// Errors: invalid_argument, not_found, forbidden, too_large. The text never holds the secret.
 Result<crypto::Secret> resolve_secret(std::string_view reference, const Environment& environment);
 
+/// A value as people read it; secrets are references here and so may be shown.
+std::string to_text(const Value& value);
+
 // What `aitbc config init|validate|show|explain` answer.
 
 /// The commented file with every key at its default. configs/node.toml is this text.
@@ -85,8 +88,8 @@ Result<Json> init_config(const std::string& file, bool force);
 Json validate_config(const Sources& sources);
 /// {"items":[{key,value,origin}],"next_cursor":null}
 Json show_config(const LoadedConfig& config);
-/// {key,meaning,type,takes,default,value,origin,environment,reload}. Error: not_found with the
-/// nearest key.
+/// {key,meaning,type,takes,default,value,origin,environment,reload,takes_effect}. Error: not_found
+/// with the nearest key.
 Result<Json> explain_key(const LoadedConfig& config, std::string_view key);
 
 }  // namespace ait::config

@@ -25,8 +25,9 @@ enum class KeyType : std::uint8_t {
     secret_table,  ///< like table; the texts are references to secrets
 };
 
-/// When a change takes effect after SIGHUP.
-enum class Reload : std::uint8_t { live, restart };
+/// When a change takes effect after SIGHUP: at once; once the supervisor has restarted the miner
+/// process, which it does by itself; or after a restart of the node.
+enum class Reload : std::uint8_t { live, miner, restart };
 
 using Value = std::variant<bool, std::int64_t, std::string, TextTable>;
 

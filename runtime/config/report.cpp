@@ -11,7 +11,7 @@
 namespace ait::config {
 namespace {
 
-Json to_json(const Value& value) {
+Json json_of(const Value& value) {
     if (const auto* boolean = std::get_if<bool>(&value)) return *boolean;
     if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
     if (const auto* text = std::get_if<std::string>(&value)) return *text;
@@ -21,7 +21,27 @@ Json to_json(const Value& value) {
 }
 
 std::string_view name_of(Reload reload) {
-    return reload == Reload::live ? "live" : "restart";
+    switch (reload) {
+        case Reload::live:
+            return "live";
+        case Reload::miner:
+            return "miner";
+        case Reload::restart:
+            return "restart";
+    }
+    return "";
+}
+
+std::string effect_of(Reload reload) {
+    switch (reload) {
+        case Reload::live:
+            return "on SIGHUP.";
+        case Reload::miner:
+            return "on SIGHUP: the supervisor restarts the miner process for it.";
+        case Reload::restart:
+            return "after a restart.";
+    }
+    return "";
 }
 
 /// "# meaning" in lines of at most 96 columns.
@@ -99,6 +119,11 @@ Json issue_to_json(const Issue& issue) {
 
 }  // namespace
 
+std::string to_text(const Value& value) {
+    const Json json = json_of(value);
+    return json.is_string() ? json.get<std::string>() : dump_json(json);
+}
+
 std::string render(const Issue& issue) {
     std::string text = issue.source;
     if (issue.place.line != 0) {
@@ -139,7 +164,7 @@ std::string example_file() {
         }
         text += "\n" + as_comment(row.meaning) +
                 as_comment("Takes " + expectation(row) + ". A change takes effect " +
-                           (row.reload == Reload::live ? "on SIGHUP." : "after a restart."));
+                           effect_of(row.reload));
         text += example_lines(row, row.name.substr(dot + 1));
     }
     return text;
@@ -172,7 +197,7 @@ Json show_config(const LoadedConfig& config) {
     Json items = Json::array();
     for (const auto& setting : config.settings) {
         items.push_back(Json{{"key", setting.row->name},
-                             {"value", to_json(setting.value)},
+                             {"value", json_of(setting.value)},
                              {"origin", setting.origin}});
     }
     return Json{{"items", std::move(items)}, {"next_cursor", nullptr}};
@@ -187,10 +212,11 @@ Result<Json> explain_key(const LoadedConfig& config, std::string_view key) {
                     {"type", type_name(row.type)},
                     {"takes", expectation(row)},
                     {"default", row.default_text},
-                    {"value", to_json(setting.value)},
+                    {"value", json_of(setting.value)},
                     {"origin", setting.origin},
                     {"environment", environment_name(row)},
-                    {"reload", name_of(row.reload)}};
+                    {"reload", name_of(row.reload)},
+                    {"takes_effect", effect_of(row.reload)}};
     }
     const auto near = nearest_key(key);
     return Error{

@@ -36,6 +36,9 @@ void say(const Progress& progress, std::string_view line) {
 /// Flags reach the processes as variables, which outweigh the file just as flags do.
 config::Environment child_environment(const config::Sources& sources, bool with_miner) {
     auto environment = sources.environment;
+    // A secret of whoever types commands; the processes that stay have no use for it.
+    std::erase_if(environment,
+                  [](const auto& entry) { return entry.first == "AITBC_WALLET_PASSWORD"; });
     const auto set = [&environment](const std::string& name, const std::string& value) {
         std::erase_if(environment, [&name](const auto& entry) { return entry.first == name; });
         environment.emplace_back(name, value);
@@ -326,6 +329,16 @@ Result<Json> down(const DownOptions& options) {
     const auto state = read_supervisor_state(local.value().layout.supervisor_state);
     if (state.ok()) kill_children(state.value());
     return stopped;
+}
+
+Result<bool> hang_up(const config::Sources& sources) {
+    const auto local = open_local(sources, 0);
+    if (!local.ok()) return local.error();
+    const auto holder = holder_of(local.value().layout.supervisor_pid);
+    if (!holder.ok()) return holder.error();
+    if (!holder.value()) return false;
+    const auto handle = ProcessHandle::open(*holder.value());
+    return handle && handle->send(SIGHUP);
 }
 
 Result<Json> start_miner(const MinerStartOptions& options) {

@@ -47,6 +47,10 @@ struct DownOptions {
 /// forced, took_ms}. Errors: deadline_exceeded without `force`, storage_failed.
 Result<Json> down(const DownOptions& options);
 
+/// Sends SIGHUP to the supervisor of this machine's node, which reads the configuration again and
+/// restarts the miner where that concerns it. False: none runs here. Error: storage_failed.
+Result<bool> hang_up(const config::Sources& sources);
+
 struct MinerStartOptions {
     config::Sources sources{};
     std::string node_program{};

@@ -58,6 +58,7 @@ struct Child {
     ChildFacts facts{};
     std::int64_t due_ms = 0;  ///< next try to start; meaningful while waiting or backing off
     std::int64_t kill_at_ms = never;  ///< set once it was told to stop
+    bool is_renewing = false;         ///< told to stop so that it starts with another configuration
 
     Child(const ChildSpec& child_spec, RestartLimits limits) : spec(child_spec), policy(limits) {
         facts.name = spec.name;
@@ -87,6 +88,7 @@ class Supervisor {
                 start_due(now);
             else if (stop_next(now))
                 break;
+            kill_overdue(now);
             keep_house(now);
             publish();
             wait_for_signal(next_due_ms(now) - now);
@@ -139,9 +141,16 @@ class Supervisor {
         child.facts.start_ticks = 0;
         child.facts.last_exit = how;
         child.kill_at_ms = never;
+        const bool was_renewing = std::exchange(child.is_renewing, false);
         if (state_.phase != SupervisorPhase::running) {
             child.facts.phase = ChildPhase::stopped;
             log("info", fmt::format("child_stopped name={} exit=\"{}\"", child.spec.name, how));
+            return;
+        }
+        if (was_renewing) {
+            child.facts.phase = ChildPhase::waiting;
+            child.due_ms = now;
+            log("info", fmt::format("child_renewed name={} exit=\"{}\"", child.spec.name, how));
             return;
         }
         const auto delay_ms = child.policy.delay_after_exit(now);
@@ -182,16 +191,24 @@ class Supervisor {
         const auto last = std::find_if(children_.rbegin(), children_.rend(),
                                        [](const Child& child) { return child.is_running(); });
         if (last == children_.rend()) return true;
-        if (last->kill_at_ms == never) {
-            last->kill_at_ms = now + last->spec.drain_ms_max;
-            signal_child(*last, SIGTERM);
-        } else if (last->kill_at_ms <= now) {
-            log("warn", fmt::format("child_killed name={} after_ms={}", last->spec.name,
-                                    last->spec.drain_ms_max));
-            last->kill_at_ms = now + last->spec.drain_ms_max;
-            signal_child(*last, SIGKILL);
-        }
+        if (last->kill_at_ms == never) tell_to_stop(*last, now);
         return false;
+    }
+
+    void tell_to_stop(Child& child, std::int64_t now) {
+        child.kill_at_ms = now + child.spec.drain_ms_max;
+        signal_child(child, SIGTERM);
+    }
+
+    /// Children that were told to stop and did not in their time.
+    void kill_overdue(std::int64_t now) {
+        for (auto& child : children_) {
+            if (!child.is_running() || child.kill_at_ms > now) continue;
+            log("warn", fmt::format("child_killed name={} after_ms={}", child.spec.name,
+                                    child.spec.drain_ms_max));
+            child.kill_at_ms = now + child.spec.drain_ms_max;
+            signal_child(child, SIGKILL);
+        }
     }
 
     /// Our own child that we have not reaped yet, so its number cannot mean another process.
@@ -222,14 +239,23 @@ class Supervisor {
         if (number == SIGCHLD)
             reap(now_ms());
         else if (number == SIGHUP)
-            pass_on_hangup();
+            hang_up(now_ms());
         else
             begin_stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
     }
 
-    void pass_on_hangup() {
-        for (const auto& child : children_) {
-            if (child.is_running() && child.spec.takes_hangup) signal_child(child, SIGHUP);
+    void hang_up(std::int64_t now) {
+        std::vector<std::string> changed;
+        if (options_.changed_children) changed = options_.changed_children();
+        for (auto& child : children_) {
+            if (!child.is_running()) continue;
+            if (child.spec.takes_hangup) signal_child(child, SIGHUP);
+            const bool is_changed =
+                std::find(changed.begin(), changed.end(), child.spec.name) != changed.end();
+            if (!is_changed || child.kill_at_ms != never) continue;
+            log("info", fmt::format("child_renewal_began name={}", child.spec.name));
+            child.is_renewing = true;
+            tell_to_stop(child, now);
         }
     }
 

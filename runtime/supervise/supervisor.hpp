@@ -12,6 +12,7 @@
 // 3. The state file is rewritten at each change before the supervisor waits again.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,16 +38,18 @@ struct SupervisorOptions {
     std::vector<ChildSpec> children{};  ///< in the order of their start
     std::vector<std::pair<std::string, std::string>> environment{};  ///< of the children
     RestartLimits limits{};
+    /// Asked at SIGHUP: the children whose configuration has changed, which are then restarted
+    /// gracefully and without counting as a failure. May be null.
+    std::function<std::vector<std::string>()> changed_children{};
     std::uint64_t log_bytes_max = 32ULL * 1024 * 1024;  ///< of each child's log, twice
 };
 
 /// What `aitbcd --role supervisor` runs: the node, and the miner where miner.enabled says so. Makes
-/// the folders. `program` is the absolute path of aitbcd; `config_file` is passed on when not
-/// empty.
-Result<SupervisorOptions> supervisor_options(const config::NodeConfig& config,
-                                             const std::string& program,
-                                             const std::string& config_file,
-                                             const config::Environment& environment);
+/// the folders. `program` is the absolute path of aitbcd; the file, the flags and the environment
+/// of `sources` are passed on to the children.
+Result<SupervisorOptions> supervisor_options(const config::LoadedConfig& config,
+                                             const config::Sources& sources,
+                                             const std::string& program);
 
 /// Runs until SIGTERM or SIGINT (0), or until an essential child was given up (1). Another exit
 /// status says why it could not begin. Call from the main thread of a process that has no other

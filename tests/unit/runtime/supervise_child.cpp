@@ -63,15 +63,18 @@ int run_node(const config::NodeConfig& config) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 5) return 64;  // --role ROLE --config FILE
+    if (count < 5) return 64;  // --role ROLE --config FILE [--set KEY=VALUE]...
     const std::string_view role = arguments[2];
     const std::string file = arguments[4];
-    const auto environment = config::process_environment();
-    const auto config = config::load_config({.environment = environment, .file = file});
+    config::Sources sources{.environment = config::process_environment(), .file = file};
+    for (int i = 5; i + 1 < count; i += 2) {
+        const std::string text = arguments[i + 1];
+        sources.flags.emplace_back(text.substr(0, text.find('=')), text.substr(text.find('=') + 1));
+    }
+    const auto config = config::load_config(sources);
     if (!config.ok()) return 2;
     if (role == "node") return run_node(config.value().values);
     if (role == "miner") return ::pause();
-    const auto options =
-        supervise::supervisor_options(config.value().values, arguments[0], file, environment);
+    const auto options = supervise::supervisor_options(config.value(), sources, arguments[0]);
     return options.ok() ? supervise::run_supervisor(options.value()) : 3;
 }

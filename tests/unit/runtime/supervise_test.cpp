@@ -292,6 +292,46 @@ TEST_F(Processes, a_hangup_is_passed_on_to_the_child_that_takes_it_only) {
     EXPECT_EQ(end_of(supervisor), 0);
 }
 
+// Breaks if a changed miner.price_per_hour needs a restart of the node, or counts as a failure of
+// the miner, or ends the node too.
+TEST_F(Processes, a_hangup_renews_the_children_whose_configuration_changed) {
+    const std::string code =
+        "trap 'echo reload-$0 >\"$1\"' HUP; trap 'echo stop-$0 >\"$1\"; exit 0' TERM\n"
+        "exec 3<>\"$1.never\"; echo start-$0 >\"$1\"; while true; do read -r line <&3; done";
+    auto given = options({shell("node", code), shell("miner", code)});
+    given.limits.restarts_max = 0;  // a failure would give the miner up
+    given.changed_children = [] { return std::vector<std::string>{"miner"}; };
+    const auto supervisor = launch(given);
+    const std::vector<std::string> started{next_event(), next_event()};
+    EXPECT_THAT(started, testing::UnorderedElementsAre("start-node", "start-miner"));
+    ::kill(supervisor, SIGHUP);
+    EXPECT_EQ(next_event(), "stop-miner");
+    EXPECT_EQ(next_event(), "start-miner");
+    ::kill(supervisor, SIGTERM);
+    EXPECT_EQ(next_event(), "stop-miner");
+    EXPECT_EQ(next_event(), "stop-node");
+    EXPECT_EQ(end_of(supervisor), 0);
+}
+
+// Breaks if `aitbcd --role supervisor --set KEY=VALUE` starts children that know nothing of it.
+TEST_F(Processes, settings_of_the_supervisors_line_reach_its_children) {
+    config::Sources sources{.environment = {{"AITBC_HOME", path("home")}},
+                            .flags = {{"gateway.tcp_port", "9001"}}};
+    const auto loaded = config::load_config(sources);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().why;
+    const auto made = supervisor_options(loaded.value(), sources, "/usr/bin/aitbcd");
+    ASSERT_TRUE(made.ok()) << made.error().why;
+    ASSERT_EQ(made.value().children.size(), 2U);
+    for (const auto& child : made.value().children)
+        EXPECT_THAT(child.command, testing::IsSupersetOf({"--set", "gateway.tcp_port=9001"}));
+    EXPECT_TRUE(made.value().changed_children().empty()) << "nothing has changed";
+    fs::create_directories(fs::path(loaded.value().file).parent_path());
+    std::ofstream(loaded.value().file) << "[miner]\nregion = \"elsewhere\"\n";
+    EXPECT_THAT(made.value().changed_children(), testing::ElementsAre("miner"));
+    std::ofstream(loaded.value().file) << "[miner]\nregion = 5\n";
+    EXPECT_TRUE(made.value().changed_children().empty()) << "a faulty file changes nothing";
+}
+
 // Breaks if a chatty child fills the disk, or its last lines are lost when the log is emptied.
 TEST_F(Processes, a_log_that_grew_too_large_moves_its_content_aside) {
     std::ofstream(path("log")) << "a line\n";
