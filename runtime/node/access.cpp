@@ -1,5 +1,7 @@
 #include "runtime/node/access.hpp"
 
+#include <algorithm>
+
 #include "runtime/base/crypto/bech32m.hpp"
 #include "runtime/base/crypto/hash.hpp"
 
@@ -27,16 +29,38 @@ std::string_view role_name(Role role) {
 
 }  // namespace
 
-void Access::add_token(std::string_view token, Role role) {
-    tokens_[crypto::blake2b_256(token)] = role;
+Status Access::add_token(std::string_view token, Role role) {
+    if (token.size() < token_bytes_min) {
+        return Error{ErrorCode::invalid_argument,
+                     "The token of the role " + std::string(role_name(role)) + " is too short.",
+                     "It has " + std::to_string(token.size()) + " characters; at least " +
+                         std::to_string(token_bytes_min) + " are needed.",
+                     "Make one: openssl rand -hex 32"};
+    }
+    const std::scoped_lock lock(mutex_);
+    // The stronger role stays where one token was given for two.
+    Role& kept = tokens_.try_emplace(crypto::blake2b_256(token), role).first->second;
+    kept = std::max(kept, role);
+    return {};
+}
+
+bool Access::take_tokens(const Access& other) {
+    const std::scoped_lock lock(mutex_, other.mutex_);
+    const bool differs = tokens_ != other.tokens_;
+    tokens_ = other.tokens_;
+    return differs;
 }
 
 Result<Principal> Access::by_token(std::string_view token) const {
-    if (const auto found = tokens_.find(crypto::blake2b_256(token)); found != tokens_.end()) {
-        return Principal{.role = found->second, .account = {}, .name = "token"};
+    {
+        const std::shared_lock lock(mutex_);
+        const auto found = tokens_.find(crypto::blake2b_256(token));
+        if (found != tokens_.end())
+            return Principal{.role = found->second, .account = {}, .name = "token"};
     }
     if (const auto miner = sessions_.find(token)) {
-        return Principal{.role = Role::member, .account = *miner, .name = "miner session"};
+        return Principal{
+            .role = Role::member, .account = *miner, .name = std::string(session_principal)};
     }
     return Error{ErrorCode::unauthenticated, "The token is not valid.",
                  "It is unknown to this node, or expired.",

@@ -3,6 +3,7 @@
 // Who is asking: the owner of the node's unix socket, the bearer of a token, or a miner's session.
 
 #include <map>
+#include <shared_mutex>
 #include <string>
 
 #include "actors/binding.hpp"
@@ -11,6 +12,10 @@
 
 namespace ait::node {
 
+/// Name of the principal behind a miner's session; its account is proven, not just named.
+inline constexpr std::string_view session_principal = "miner session";
+inline constexpr std::size_t token_bytes_min = 32;  ///< 128 bits, as hexadecimal digits
+
 /// Tokens are kept as hashes; a look-up gives nothing away by its timing.
 class Access {
   public:
@@ -18,7 +23,10 @@ class Access {
     /// socket.
     Access(std::uint32_t own_uid, const miner::Sessions& sessions)
         : own_uid_(own_uid), sessions_(sessions) {}
-    void add_token(std::string_view token, Role role);
+    /// Only the token's hash is kept. Errors: invalid_argument (one that could be guessed).
+    Status add_token(std::string_view token, Role role);
+    /// Takes the tokens of `other` instead of its own; true when they differ. Any thread.
+    bool take_tokens(const Access& other);
 
     /// The principal of a request. Errors: unauthenticated (a token that is unknown), forbidden
     /// (another user on the socket), invalid_argument (Aitbc-Account that cannot be read).
@@ -29,6 +37,7 @@ class Access {
 
     std::uint32_t own_uid_;
     const miner::Sessions& sessions_;
+    mutable std::shared_mutex mutex_{};  ///< over tokens_, which a reload replaces
     std::map<Hash, Role> tokens_{};
 };
 

@@ -23,14 +23,28 @@ HttpResponse error_response(const Error& error, const std::string& trace) {
     return response;
 }
 
-std::string trace_of(const HttpRequest& request, Random& random) {
+/// Numbers that nobody can guess, without asking the kernel for each. Any thread.
+class Salts {
+  public:
+    explicit Salts(Random& random) : key_(random.bytes(32)) {}
+    std::uint64_t next() {
+        const Hash hash = crypto::blake2b_256(key_ + big_endian(count_.fetch_add(1)));
+        return from_big_endian(hash.view().substr(0, 8));
+    }
+
+  private:
+    const std::string key_;
+    std::atomic<std::uint64_t> count_{0};
+};
+
+std::string trace_of(const HttpRequest& request, Salts& salts) {
     const auto* given = request.find_header("x-request-id");
     if (given == nullptr || given->empty() || given->size() > limits::id_bytes_max)
-        return to_base32(random.bytes(10));
+        return to_base32(big_endian(salts.next()));
     for (const char c : *given) {
         const bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
                           (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-        if (!good) return to_base32(random.bytes(10));
+        if (!good) return to_base32(big_endian(salts.next()));
     }
     return *given;
 }
@@ -161,9 +175,13 @@ struct Gateway::Implementation {
                 return exchange->respond(error_response(result.error(), trace));
             }
             if (result.value().is_null()) return;  // a stream has ended the exchange itself
+            answer_text(dump_json(result.value()));
+        }
+        void answer_text(std::string json) const {
+            json += '\n';
             exchange->respond({.status = 200,
                                .headers = {{"x-request-id", trace}},
-                               .body = dump_json(result.value()) + "\n"});
+                               .body = std::move(json)});
         }
         GatewayFigures& figures;
         std::shared_ptr<HttpExchange> exchange;
@@ -177,7 +195,10 @@ struct Gateway::Implementation {
         auto route = registry::find_route(method, request.path);
         if (route.operation == nullptr) return answer_no_route(ticket, request, route.allow);
         auto principal = parts.access.identify(request);
-        if (!principal.ok()) return ticket->answer(principal.error());
+        if (!principal.ok()) return answer_stranger(ticket, principal.error());
+        const auto wait_s =
+            rates.take(request, principal.value(), rate_cost(route.operation->rate));
+        if (wait_s) return answer_too_often(ticket, *wait_s);
         const Status allowed =
             check_role(principal.value(), route.operation->role, request.local_socket);
         if (!allowed.ok()) return ticket->answer(allowed.error());
@@ -207,6 +228,27 @@ struct Gateway::Implementation {
         const auto* dry_run = request.find_query("dry_run");
         call.dry_run = dry_run != nullptr && *dry_run == "true";
         run(ticket, binding->second, std::move(call), route.parameters);
+    }
+
+    /// Whoever tries token after token is told to wait, and no longer whether each is wrong.
+    void answer_stranger(const TicketPtr& ticket, const Error& error) {
+        if (error.code != ErrorCode::unauthenticated) return ticket->answer(error);
+        const auto wait_s = rates.wrong_token(ticket->exchange->request());
+        return wait_s ? answer_too_often(ticket, *wait_s) : ticket->answer(error);
+    }
+
+    void answer_too_often(const TicketPtr& ticket, std::uint32_t wait_s) {
+        ++figures.rate_limited_total;
+        const std::string seconds = std::to_string(wait_s);
+        HttpResponse response = error_response(
+            Error{ErrorCode::limit_reached, "This is asked too often.",
+                  "The allowance of this token or address is used up.",
+                  "Ask again in " + seconds + " s; over the node's unix socket there is no limit."},
+            ticket->trace);
+        for (auto& header : response.headers) {
+            if (header.name == "retry-after") header.value = seconds;
+        }
+        ticket->exchange->respond(std::move(response));
     }
 
     void answer_no_route(const TicketPtr& ticket, const HttpRequest& request,
@@ -248,9 +290,10 @@ struct Gateway::Implementation {
         if (!input.ok()) return ticket->answer(input.error());
         call.input = std::move(input).value();
         if (binding.async != nullptr) {
-            return binding.async(parts.services, std::move(call), [ticket](Result<Json> result) {
-                ticket->answer(std::move(result));
-            });
+            return binding.async(
+                parts.services, std::move(call),
+                Respond([ticket](Result<Json> result) { ticket->answer(std::move(result)); },
+                        [ticket](std::string json) { ticket->answer_text(std::move(json)); }));
         }
         if (call.operation->rate == RateClass::heavy) {
             boost::asio::post(pool, [this, ticket, binding, call = std::move(call)] {
@@ -278,12 +321,13 @@ struct Gateway::Implementation {
                                 .body = std::move(proposal.value().body),
                                 .blobs = std::move(proposal.value().blobs),
                                 .idempotency_key = call.idempotency_key,
+                                .salt = 0,
                                 .dry_run = call.dry_run,
                                 .deadline_unix_ms = call.deadline_unix_ms};
-        // Ids derive from the operation's bytes: without a key of the caller's, one of our own
+        // Ids derive from the operation's bytes: without a key of the caller's, a salt of our own
         // tells two equal requests apart.
         if (operation.idempotency_key.empty())
-            operation.idempotency_key = to_base32(parts.services.random().bytes(15));
+            operation.salt = salts.next();
         parts.services.propose(std::move(operation), done(ticket, call.operation));
     }
 
@@ -301,7 +345,9 @@ struct Gateway::Implementation {
     static consensus::Submission::Done done(const TicketPtr& ticket, const Operation* operation) {
         return [ticket, operation](Result<consensus::Applied> applied) {
             if (!applied.ok()) return ticket->answer(applied.error());
-            ticket->answer(applied_to_json(applied.value(), operation->transaction));
+            auto text = applied_to_text(applied.value(), operation->transaction);
+            if (!text.ok()) return ticket->answer(text.error());
+            ticket->answer_text(std::move(text).value());
         };
     }
 
@@ -316,9 +362,12 @@ struct Gateway::Implementation {
     }
 
     const Parts parts;
+    std::atomic<std::uint32_t> in_flight_max{parts.in_flight_max};
     std::map<std::string_view, Binding> bindings;
     std::map<std::string, PlainHandler, std::less<>> plain;
     GatewayFigures figures;
+    RateLimits rates{parts.services.clock(), parts.rate_rules};
+    Salts salts{parts.services.random()};
     boost::asio::thread_pool pool;
 };
 
@@ -337,12 +386,12 @@ void Gateway::handle(const std::shared_ptr<HttpExchange>& exchange) {
         return exchange->respond(found->second(request));
     }
     ++implementation_->figures.calls_total;
-    std::string trace = trace_of(request, implementation_->parts.services.random());
-    if (implementation_->figures.in_flight >= implementation_->parts.in_flight_max) {
+    std::string trace = trace_of(request, implementation_->salts);
+    if (implementation_->figures.in_flight >= implementation_->in_flight_max) {
         ++implementation_->figures.overloaded_total;
         return exchange->respond(error_response(
             Error{ErrorCode::overloaded, "The node has too many requests under way.",
-                  "At most " + std::to_string(implementation_->parts.in_flight_max) + ".",
+                  "At most " + std::to_string(implementation_->in_flight_max) + ".",
                   "Try again in a second."},
             trace));
     }
@@ -352,6 +401,10 @@ void Gateway::handle(const std::shared_ptr<HttpExchange>& exchange) {
 
 const GatewayFigures& Gateway::figures() const {
     return implementation_->figures;
+}
+
+void Gateway::set_in_flight_max(std::uint32_t count) {
+    implementation_->in_flight_max = count;
 }
 
 void Gateway::stop() {

@@ -13,6 +13,7 @@
 #include "actors/services.hpp"
 #include "net/http_server.hpp"
 #include "runtime/node/access.hpp"
+#include "runtime/node/rate_limits.hpp"
 
 namespace ait::node {
 
@@ -22,6 +23,7 @@ struct GatewayFigures {
     std::atomic<std::uint64_t> calls_total{0};
     std::atomic<std::uint64_t> errors_total{0};
     std::atomic<std::uint64_t> overloaded_total{0};
+    std::atomic<std::uint64_t> rate_limited_total{0};
 };
 
 class Gateway {
@@ -37,6 +39,7 @@ class Gateway {
             bindings;  ///< one for each row that a node answers (checked by node.cpp)
         std::uint32_t in_flight_max = limits::http_requests_in_flight_max;
         std::size_t threads = 2;
+        RateLimits::Rules rate_rules{};
     };
     explicit Gateway(const Parts& parts);
     ~Gateway();
@@ -47,6 +50,8 @@ class Gateway {
     /// The server's handler; any thread.
     void handle(const std::shared_ptr<net::HttpExchange>& exchange);
     [[nodiscard]] const GatewayFigures& figures() const;
+    /// Instead of Parts::in_flight_max; any thread.
+    void set_in_flight_max(std::uint32_t count);
     /// Lets running work end, takes nothing new.
     void stop();
 

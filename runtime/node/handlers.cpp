@@ -1,10 +1,12 @@
 #include "runtime/node/handlers.hpp"
 
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "actors/consensus/receipt.hpp"
 #include "actors/coordinator/job.hpp"
 #include "actors/coordinator/operations.hpp"
+#include "actors/miner/registry.hpp"
 #include "actors/miner/sessions.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/registry/node_operations.hpp"
@@ -12,6 +14,9 @@
 
 namespace ait::node {
 namespace {
+
+/// That the running jobs of a drain are added up over.
+constexpr std::uint64_t drain_miners_counted_max = 10'000;
 
 /// The gateway hands every handler the node itself, which is both.
 NodeParts& parts_of(NodeServices& services) {
@@ -22,6 +27,39 @@ NodeParts& parts_of(NodeServices& services) {
 
 void node_status(NodeServices& services, Call /*call*/, Respond respond) {
     respond(status_json(services, parts_of(services)));
+}
+
+void node_health(NodeServices& services, Call /*call*/, Respond respond) {
+    respond(to_json_value(parts_of(services).health()));
+}
+
+void config_reload(NodeServices& services, Call /*call*/, Respond respond) {
+    const auto report = parts_of(services).reload_config();
+    if (!report.ok()) return respond(report.error());
+    respond(to_json_value(report.value()));
+}
+
+void respond_drain(NodeServices& services, const Respond& respond) {
+    DrainView view{.draining = parts_of(services).drain_gate().since_unix_ms() != 0,
+                   .since = UnixMs{parts_of(services).drain_gate().since_unix_ms()}};
+    const auto reader = services.reader();
+    miner::for_each_miner(reader->state(), Address{}, [&](const miner::MinerRecord& miner) {
+        view.jobs_running += miner.jobs_running;
+        return ++view.miners < drain_miners_counted_max;
+    });
+    respond(to_json_value(view));
+}
+
+void node_drain(NodeServices& services, Call /*call*/, Respond respond) {
+    parts_of(services).drain_gate().begin(services.clock().now_unix_ms());
+    spdlog::info("node_draining");
+    respond_drain(services, respond);
+}
+
+void node_resume(NodeServices& services, Call /*call*/, Respond respond) {
+    parts_of(services).drain_gate().end();
+    spdlog::info("node_resumed");
+    respond_drain(services, respond);
 }
 
 Result<Json> chain_genesis(const QueryContext& context, const Json& /*input*/) {
@@ -134,6 +172,10 @@ void forward(NodeServices& services, Call call, Respond respond) {
 
 constexpr std::array bindings_table{
     Binding{.name = "node.status", .query = nullptr, .command = nullptr, .async = &node_status},
+    Binding{.name = "node.health", .query = nullptr, .command = nullptr, .async = &node_health},
+    Binding{.name = "config.reload", .query = nullptr, .command = nullptr, .async = &config_reload},
+    Binding{.name = "node.drain", .query = nullptr, .command = nullptr, .async = &node_drain},
+    Binding{.name = "node.resume", .query = nullptr, .command = nullptr, .async = &node_resume},
     Binding{.name = "chain.genesis", .query = &chain_genesis, .command = nullptr, .async = nullptr},
     Binding{.name = "events.stream", .query = nullptr, .command = nullptr, .async = &events_stream},
     Binding{.name = "job.watch", .query = nullptr, .command = nullptr, .async = &job_watch},

@@ -6,8 +6,10 @@
 #include <span>
 
 #include "actors/services.hpp"
+#include "runtime/node/drain_gate.hpp"
 #include "runtime/node/event_streams.hpp"
 #include "runtime/node/inference_forward.hpp"
+#include "runtime/registry/health_messages.hpp"
 
 namespace ait::node {
 
@@ -25,6 +27,9 @@ class NodeParts {
     [[nodiscard]] virtual const NodeFacts& facts() const = 0;
     [[nodiscard]] virtual InferenceForward& inference() = 0;
     virtual void open_stream(std::shared_ptr<EventStream> stream) = 0;
+    [[nodiscard]] virtual HealthView health() = 0;
+    virtual Result<ReloadView> reload_config() = 0;
+    [[nodiscard]] virtual DrainGate& drain_gate() = 0;
 };
 
 /// Null when no row has this transaction kind.

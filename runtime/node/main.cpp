@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/process_limits.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/miner/roles.hpp"
@@ -21,6 +22,7 @@ using ait::ErrorCode;
 constexpr const char* usage =
     "usage: aitbcd [--role node|miner|supervisor|mine-ollama] [--config FILE] [--set "
     "KEY=VALUE]...\n"
+    "       aitbcd --role gguf-check -- FILE\n"
     "  Runs in the foreground until SIGTERM or SIGINT. `aitbc up` starts a local node in the\n"
     "  background; `aitbc config explain KEY` explains a configuration key.\n";
 
@@ -73,8 +75,7 @@ int run_supervisor_role(const ait::config::LoadedConfig& config, const Arguments
         return fail(Error{ErrorCode::internal, "The program's own path cannot be read.",
                           failure.message(), ""});
     }
-    auto options = ait::supervise::supervisor_options(
-        config.values, program.string(), arguments.sources.file, arguments.sources.environment);
+    auto options = ait::supervise::supervisor_options(config, arguments.sources, program.string());
     if (!options.ok()) return fail(options.error());
     return ait::supervise::run_supervisor(options.value());
 }
@@ -82,6 +83,8 @@ int run_supervisor_role(const ait::config::LoadedConfig& config, const Arguments
 }  // namespace
 
 int main(int count, char** values) {
+    ait::keep_memory_private();
+    (void)ait::raise_descriptor_limit();  // node.cpp asks again for what it came to
     const std::vector<std::string> words(values + 1, values + count);
     if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) {
         std::fputs(usage, stdout);
@@ -93,15 +96,18 @@ int main(int count, char** values) {
     }
     const auto arguments = read_arguments(words);
     if (!arguments.ok()) return fail(arguments.error());
+    // Before any configuration: this child has no environment to find one by.
+    if (arguments.value().role == "gguf-check")
+        return ait::miner_process::run_gguf_check_role(arguments.value().rest);
     const auto config = ait::config::load_config(arguments.value().sources);
     if (!config.ok()) return fail(config.error());
     const std::string& role = arguments.value().role;
-    if (role == "node") return ait::node::run_node(config.value());
+    if (role == "node") return ait::node::run_node(config.value(), arguments.value().sources);
     if (role == "supervisor") return run_supervisor_role(config.value(), arguments.value());
     if (role == "miner")
         return ait::miner_process::run_miner_role(config.value(), arguments.value().rest);
     if (role == "mine-ollama")
         return ait::miner_process::run_mine_ollama_role(config.value(), arguments.value().rest);
     return fail(Error{ErrorCode::usage, "There is no role \"" + role + "\".",
-                      "Roles: node, miner, supervisor, mine-ollama.", usage});
+                      "Roles: node, miner, supervisor, mine-ollama, gguf-check.", usage});
 }

@@ -46,6 +46,8 @@ std::string metrics_text(const MetricsInput& input) {
                number(input.gateway.errors_total)},
         Sample{"aitbc_gateway_overloaded_total", "counter", "Calls refused for want of credit.",
                number(input.gateway.overloaded_total)},
+        Sample{"aitbc_gateway_rate_limited_total", "counter", "Calls refused as too frequent.",
+               number(input.gateway.rate_limited_total)},
         Sample{"aitbc_http_connections_open", "gauge", "Open connections.",
                number(input.http.connections_open)},
         Sample{"aitbc_http_requests_total", "counter", "Requests read.",

@@ -8,25 +8,27 @@
 #include <caf/all.hpp>
 #include <csignal>
 #include <future>
-#include <set>
 
+#include "actors/consensus/chain_opening.hpp"
 #include "actors/coordinator/actor.hpp"
 #include "actors/coordinator/job.hpp"
-#include "actors/coordinator/operations.hpp"
 #include "actors/coordinator/state.hpp"
 #include "actors/ledger/book.hpp"
-#include "actors/ledger/operations.hpp"
 #include "actors/ledger/state.hpp"
 #include "actors/miner/actor.hpp"
-#include "actors/miner/operations.hpp"
 #include "actors/miner/state.hpp"
 #include "runtime/base/crypto/hash.hpp"
 #include "runtime/base/logging.hpp"
+#include "runtime/base/process_limits.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/node/bindings.hpp"
+#include "runtime/node/disk_watch.hpp"
 #include "runtime/node/gateway.hpp"
 #include "runtime/node/handlers.hpp"
+#include "runtime/node/health.hpp"
 #include "runtime/node/identity.hpp"
 #include "runtime/node/metrics_text.hpp"
+#include "runtime/node/scrubber.hpp"
 #include "runtime/registry/openapi.hpp"
 #include "runtime/registry/registry.hpp"
 #include "runtime/supervise/sd_notify.hpp"
@@ -44,47 +46,16 @@ constexpr std::size_t inference_waiting_max = 256;
     std::fputs(render_error(error).c_str(), stderr);
     spdlog::critical("storage_failed what=\"{}\" why=\"{}\"", error.what, error.why);
     spdlog::shutdown();
-    std::_Exit(error_code_row(ErrorCode::storage_failed).exit_status);
-}
-
-std::vector<Binding> all_bindings() {
-    std::vector<Binding> all;
-    for (const auto part :
-         {ledger::bindings(), coordinator::bindings(), coordinator::edge_bindings(),
-          miner::bindings(), miner::edge_bindings(), node_bindings()}) {
-        all.insert(all.end(), part.begin(), part.end());
-    }
-    return all;
-}
-
-/// Every row that a node answers needs exactly one handler, or the node must not start.
-Status check_bindings(std::span<const Binding> bindings) {
-    std::set<std::string_view> bound;
-    for (const auto& binding : bindings) {
-        if (!bound.insert(binding.name).second ||
-            registry::find_operation(binding.name) == nullptr) {
-            return Error{
-                ErrorCode::internal,
-                "Operation " + std::string(binding.name) + " is bound twice or has no row.", "",
-                ""};
-        }
-    }
-    for (const Operation* operation : registry::all_operations()) {
-        const bool is_signed =
-            operation->transaction.account_signed;  // the gateway submits those itself
-        if (operation->kind == OperationKind::client || is_signed ||
-            bound.contains(operation->name))
-            continue;
-        return Error{ErrorCode::internal,
-                     "Operation " + std::string(operation->name) + " has no handler.", "", ""};
-    }
-    return {};
+    std::_Exit(error_code_row(error.code).exit_status);
 }
 
 class Node final : public NodeServices, public NodeParts {
   public:
-    explicit Node(const config::LoadedConfig& loaded)
-        : config_(loaded.values), clock_(system_clock()) {}
+    Node(const config::LoadedConfig& loaded, const config::Sources& sources)
+        : config_(loaded.values),
+          clock_(system_clock()),
+          live_config_(loaded, sources, clock_),
+          probe_(*this, figures_) {}
 
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
@@ -98,25 +69,21 @@ class Node final : public NodeServices, public NodeParts {
     Status open() {
         const Status tables = registry::self_check();
         if (!tables.ok()) return tables;
-        bindings_ = all_bindings();
-        for (const auto& operation : registry::all_operations()) {
-            if (operation->transaction.account_signed) {
-                const bool bound =
-                    std::any_of(bindings_.begin(), bindings_.end(),
-                                [&](const Binding& b) { return b.name == operation->name; });
-                if (!bound) bindings_.push_back(Binding{.name = operation->name});
-            }
-        }
-        const Status bound = check_bindings(bindings_);
-        if (!bound.ok()) return bound;
+        auto bindings = all_bindings();
+        if (!bindings.ok()) return bindings.error();
+        bindings_ = std::move(bindings).value();
         const Status chain = open_chain();
         if (!chain.ok()) return chain;
+        watch_disk();
         start_actors();
         return open_gateway();
     }
 
     void serve() {
+        height_at_start_ = data_->tip().height;
+        data_bytes_at_start_ = bytes_below(facts_.data_dir);
         facts_.is_ready = true;
+        probe_.look();
         static_cast<void>(
             supervise::sd_notify("READY=1\nSTATUS=height " + std::to_string(data_->tip().height)));
         spdlog::info("node_ready chain={} height={} socket={} tcp_port={} version={}",
@@ -127,6 +94,7 @@ class Node final : public NodeServices, public NodeParts {
     /// Takes nothing new, finishes what was taken, then lets go.
     void drain() {
         static_cast<void>(supervise::sd_notify("STOPPING=1"));
+        drain_gate_.begin(clock_.now_unix_ms());
         facts_.is_ready = false;
         server_->stop_accepting();
         inference_->stop();
@@ -141,6 +109,7 @@ class Node final : public NodeServices, public NodeParts {
         gateway_->stop();
         server_.reset();
         stop_actors();
+        scrubber_.reset();
         spdlog::info("node_stopped height={}", data_->tip().height);
     }
 
@@ -160,11 +129,14 @@ class Node final : public NodeServices, public NodeParts {
     }
 
     void propose(NodeOperation operation, consensus::Submission::Done done) override {
+        const Status admitted = drain_gate_.admit(operation.kind);
+        if (!admitted.ok()) return done(admitted.error());
         consensus::BatchItem item{.principal = operation.principal,
                                   .idempotency_key = std::move(operation.idempotency_key),
                                   .kind = std::move(operation.kind),
                                   .body = Blob{std::move(operation.body)},
-                                  .blobs = {}};
+                                  .blobs = {},
+                                  .salt = operation.salt};
         for (const auto& blob : operation.blobs) item.blobs.push_back(crypto::blake2b_256(blob));
         submit(std::move(item), std::move(operation.blobs), operation.dry_run,
                operation.deadline_unix_ms, std::move(done));
@@ -173,6 +145,8 @@ class Node final : public NodeServices, public NodeParts {
     void submit_signed(std::string wire, std::string_view kind, std::vector<std::string> blobs,
                        bool dry_run, std::int64_t deadline_unix_ms,
                        consensus::Submission::Done done) override {
+        const Status admitted = drain_gate_.admit(kind);
+        if (!admitted.ok()) return done(admitted.error());
         auto transaction =
             consensus::verify_transaction(wire, data_->genesis().chain, data_->genesis_id());
         if (!transaction.ok()) return done(transaction.error());
@@ -192,13 +166,32 @@ class Node final : public NodeServices, public NodeParts {
     void open_stream(std::shared_ptr<EventStream> stream) override {
         caf::anon_send(events_, OpenStream{std::move(stream)});
     }
+    [[nodiscard]] HealthView health() override {
+        return health_of({.services = *this,
+                          .figures = figures_,
+                          .recovery = data_->recovery(),
+                          .gateway = gateway_->figures(),
+                          .config = live_config_,
+                          .probe = probe_,
+                          .liveness = *liveness_,
+                          .data_dir = facts_.data_dir,
+                          .problem = problem_now(),
+                          .height_at_start = height_at_start_,
+                          .data_bytes_at_start = data_bytes_at_start_,
+                          .started_us = started_us_});
+    }
+    Result<ReloadView> reload_config() override { return live_config_.reload(); }
+    [[nodiscard]] DrainGate& drain_gate() override { return drain_gate_; }
 
   private:
     void submit(consensus::Submission::Operation operation, std::vector<std::string> blobs,
                 bool dry_run, std::int64_t deadline_unix_ms, consensus::Submission::Done done) {
-        caf::anon_send(chain_, consensus::Submit{std::make_shared<consensus::Submission>(
-                                   std::move(operation), std::move(blobs), dry_run,
-                                   deadline_unix_ms, std::move(done))});
+        if (!dry_run) {
+            if (auto refusal = disk_watch_->refusal()) return done(std::move(*refusal));
+        }
+        auto submission = std::make_shared<consensus::Submission>(
+            std::move(operation), std::move(blobs), dry_run, deadline_unix_ms, std::move(done));
+        if (inbox_->put(std::move(submission))) caf::anon_send(chain_, consensus::Submit{inbox_});
     }
 
     Status open_chain() {
@@ -217,21 +210,26 @@ class Node final : public NodeServices, public NodeParts {
         const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
                                  miner::domain_rules()};
         rules_.emplace(domains, &ledger::take_nonce);
-        auto database =
-            storage::Database::open(directory_->subpath("state"), {.on_fatal = &stop_for_storage});
-        if (!database.ok()) return database.error();
-        database_ = std::move(database).value();
-        auto data = consensus::ChainData::open(
+        auto chain = consensus::open_chain(
             {.files = storage::posix_file_system(),
              .log_directory = directory_->subpath("log-" + genesis.value().chain),
-             .database = *database_,
+             .state_directory = directory_->subpath("state"),
+             .database = {.on_fatal = &stop_for_storage,
+                          .open_files_max = state_files_that_fit(raise_descriptor_limit())},
              .genesis = genesis.value(),
              .rules = *rules_,
              .clock = clock_,
              .segment_bytes = config_.storage.segment_bytes,
              .store = {.flush_interval_ms = config_.storage.flush_interval_ms}});
-        if (!data.ok()) return data.error();
-        data_ = std::move(data).value();
+        if (!chain.ok()) return chain.error();
+        database_ = std::move(chain.value().database);
+        data_ = std::move(chain.value().data);
+        if (const auto& repair = chain.value().repair) {
+            spdlog::warn(
+                "state_rebuilt blocks={} cause=\"{}\" kept_as={} "
+                "note=\"the log held every block; the damaged state may be deleted\"",
+                repair->blocks, repair->cause, repair->kept_as);
+        }
         const auto& recovery = data_->recovery();
         spdlog::info(
             "chain_recovered chain={} height={} flushed_height={} replayed_blocks={} "
@@ -239,6 +237,19 @@ class Node final : public NodeServices, public NodeParts {
             data_->genesis().chain, data_->tip().height, recovery.flushed_height,
             recovery.replayed_blocks, recovery.log_bytes_cut, recovery.took_us / 1000);
         return {};
+    }
+
+    void watch_disk() {
+        disk_watch_.emplace([path = facts_.data_dir] { return storage::disk_space(path); }, clock_);
+        scrubber_.emplace(
+            Scrubber::Parts{.files = storage::posix_file_system(),
+                            .log_directory = directory_->subpath("log-" + data_->genesis().chain),
+                            .database = *database_,
+                            // Published is durable: a block is synced before it is shown.
+                            .height_durable = [this] { return reader()->height(); },
+                            .clock = clock_,
+                            .interval_ms = std::uint64_t{config_.storage.scrub_interval_s} * 1000,
+                            .bytes_per_second = config_.storage.scrub_bytes_per_second});
     }
 
     void start_actors() {
@@ -282,23 +293,31 @@ class Node final : public NodeServices, public NodeParts {
 
     Status open_gateway() {
         access_.emplace(static_cast<std::uint32_t>(::geteuid()), *sessions_);
-        auto token = load_or_make_token(directory_->subpath("api.token"), system_random());
-        if (!token.ok()) return token.error();
-        access_->add_token(token.value(), Role::admin);
-        const Status tokens = add_configured_tokens();
-        if (!tokens.ok()) return tokens;
+        auto tokens = resolve_tokens(config_.gateway.tokens, live_config_.environment());
+        if (!tokens.ok()) return tokens.error();
+        const auto taken = take_tokens(tokens.value());
+        if (!taken.ok()) return taken.error();
         gateway_.emplace(Gateway::Parts{.services = *this,
                                         .access = *access_,
                                         .bindings = bindings_,
                                         .in_flight_max = config_.gateway.requests_in_flight_max});
         add_plain_routes();
+        live_config_.set_appliers(
+            {.tokens = [this](const auto& given) { return take_tokens(given); },
+             .log_level =
+                 [](const std::string& level) {
+                     spdlog::set_level(spdlog::level::from_str(level));
+                 },
+             .requests_in_flight_max =
+                 [this](std::uint32_t count) { gateway_->set_in_flight_max(count); }});
         auto server = net::HttpServer::open(
             {.unix_socket_path = config_.gateway.unix_socket,
              .tcp_host = config_.gateway.tcp_host,
              .tcp_port = config_.gateway.tcp_port,
              .tcp_enabled = config_.gateway.tcp_enabled,
              .tcp_port_may_move = true,
-             .connections_max = config_.gateway.connections_max},
+             .connections_max =
+                 connections_that_fit(config_.gateway.connections_max, raise_descriptor_limit())},
             [this](std::shared_ptr<net::HttpExchange> exchange) { gateway_->handle(exchange); });
         if (!server.ok()) return server.error();
         server_ = std::move(server).value();
@@ -309,24 +328,18 @@ class Node final : public NodeServices, public NodeParts {
         return {};
     }
 
-    Status add_configured_tokens() {
-        const std::map<std::string, Role> roles{{"viewer", Role::viewer},
-                                                {"member", Role::member},
-                                                {"operator", Role::operator_},
-                                                {"admin", Role::admin}};
-        for (const auto& [role, reference] : config_.gateway.tokens) {
-            const auto known = roles.find(role);
-            if (known == roles.end()) {
-                return Error{ErrorCode::invalid_argument,
-                             "gateway.tokens names the unknown role \"" + role + "\".",
-                             "Roles are viewer, member, operator, admin.",
-                             "Correct the configuration."};
-            }
-            auto secret = config::resolve_secret(reference, config::process_environment());
-            if (!secret.ok()) return secret.error();
-            access_->add_token(secret.value().view(), known->second);
+    /// The owner's token and the configured ones, all or none; true when they differ from before.
+    Result<bool> take_tokens(const std::vector<RoleToken>& configured) {
+        auto own = load_or_make_token(directory_->subpath("api.token"), system_random());
+        if (!own.ok()) return own.error();
+        Access next(static_cast<std::uint32_t>(::geteuid()), *sessions_);
+        if (const Status added = next.add_token(own.value(), Role::admin); !added.ok())
+            return added.error();
+        for (const auto& each : configured) {
+            if (const Status added = next.add_token(each.token.view(), each.role); !added.ok())
+                return added.error();
         }
-        return {};
+        return access_->take_tokens(next);
     }
 
     void add_plain_routes() {
@@ -335,7 +348,9 @@ class Node final : public NodeServices, public NodeParts {
         });
         gateway_->add_plain("/readyz",
                             [this](const net::HttpRequest& request) { return readiness(request); });
-        gateway_->add_plain("/metrics", [this](const net::HttpRequest&) {
+        gateway_->add_plain("/metrics", [this](const net::HttpRequest& request) {
+            const Status allowed = check_metrics_reader(request);
+            if (!allowed.ok()) return refusal_of(allowed.error());
             const auto lost_ms =
                 static_cast<std::int64_t>(data_->genesis().parameters.miner_lost_ms);
             return net::HttpResponse{
@@ -347,6 +362,7 @@ class Node final : public NodeServices, public NodeParts {
                      .http = server_->counters(),
                      .miners_alive = liveness_->alive_count(lost_ms),
                      .jobs_open = coordinator::load_counters(reader()->state()).open,
+                     .scrub = scrubber_->figures(),
                      .uptime_seconds =
                          static_cast<double>(clock_.monotonic_us() - started_us_) / 1e6}),
                 .content_type = "text/plain; version=0.0.4; charset=utf-8"};
@@ -358,27 +374,54 @@ class Node final : public NodeServices, public NodeParts {
             });
     }
 
-    net::HttpResponse readiness(const net::HttpRequest& request) const {
-        const auto space = storage::disk_space(facts_.data_dir);
-        const bool disk_ok = space.ok() && !space.value().is_low();
-        const bool ready = facts_.is_ready && disk_ok;
-        Json body{{"ready", ready}};
-        if (request.find_query("verbose") != nullptr) {
-            const auto lost_ms =
-                static_cast<std::int64_t>(data_->genesis().parameters.miner_lost_ms);
-            body["checks"] = Json{{"serving", facts_.is_ready.load()},
-                                  {"disk", disk_ok},
-                                  {"chain_height", reader()->height()},
-                                  {"pool_operations", figures_.pool_operations.load()},
-                                  {"miners_alive", liveness_->alive_count(lost_ms)}};
+    /// On this machine anybody may read figures; where other machines reach us, a token is needed.
+    [[nodiscard]] Status check_metrics_reader(const net::HttpRequest& request) const {
+        if (!config_.gateway.unsafe_public_bind || request.local_socket) return {};
+        const auto principal = access_->identify(request);
+        if (!principal.ok()) return principal.error();
+        return check_role(principal.value(), Role::viewer, request.local_socket);
+    }
+
+    static net::HttpResponse refusal_of(const Error& error) {
+        return {.status = error_code_row(error.code).http_status,
+                .headers = {},
+                .body = dump_json(error_to_json(error, "")) + "\n"};
+    }
+
+    /// Why the node does not serve; empty when it does.
+    [[nodiscard]] std::string problem_now() {
+        if (!facts_.is_ready) return "The node is starting or stopping.";
+        if (drain_gate_.since_unix_ms() != 0) {
+            return "It is being drained since " + to_rfc3339(drain_gate_.since_unix_ms()) +
+                   ": it takes nothing new.";
         }
-        return {.status = ready ? 200 : 503, .headers = {}, .body = dump_json(body) + "\n"};
+        probe_.look();
+        if (const auto refusal = disk_watch_->refusal()) return refusal->what + " " + refusal->why;
+        if (const auto damage = scrubber_->figures().first_damage)
+            return damage->what + " " + damage->why;
+        return probe_.state().problem;
+    }
+
+    net::HttpResponse readiness(const net::HttpRequest& request) {
+        const std::string problem = problem_now();
+        Json body{{"ready", problem.empty()}};
+        if (request.find_query("verbose") != nullptr) {
+            body["problem"] = problem;
+            body["checks"] = Json{{"serving", facts_.is_ready.load()},
+                                  {"draining", drain_gate_.since_unix_ms() != 0},
+                                  {"probe_us", probe_.state().round_trip_us},
+                                  {"chain_height", figures_.height.load()},
+                                  {"pool_operations", figures_.pool_operations.load()}};
+        }
+        return {
+            .status = problem.empty() ? 200 : 503, .headers = {}, .body = dump_json(body) + "\n"};
     }
 
     const config::NodeConfig config_;
     const Clock& clock_;
     const std::int64_t started_us_ = clock_.monotonic_us();
     NodeFacts facts_{};
+    DrainGate drain_gate_{};
     std::vector<Binding> bindings_{};
     std::optional<storage::DataDirectory> directory_{};
     std::optional<crypto::SecretKey> key_{};
@@ -386,6 +429,8 @@ class Node final : public NodeServices, public NodeParts {
     std::optional<consensus::RuleSet> rules_{};
     std::unique_ptr<storage::Database> database_{};
     std::unique_ptr<consensus::ChainData> data_{};
+    std::optional<DiskWatch> disk_watch_{};
+    std::optional<Scrubber> scrubber_{};
     consensus::BlockListeners listeners_{};
     consensus::ChainFigures figures_{};
     std::optional<miner::Sessions> sessions_{};
@@ -393,6 +438,8 @@ class Node final : public NodeServices, public NodeParts {
     caf::actor_system_config actor_config_{};
     std::optional<caf::actor_system> system_{};
     consensus::ChainActor chain_{};
+    const std::shared_ptr<consensus::SubmissionInbox> inbox_ =
+        std::make_shared<consensus::SubmissionInbox>();
     coordinator::CoordinatorActor coordinator_{};
     std::optional<coordinator::LeaseDesk> leases_{};
     miner::MinerActor watch_{};
@@ -401,6 +448,10 @@ class Node final : public NodeServices, public NodeParts {
     std::optional<Access> access_{};
     std::optional<Gateway> gateway_{};
     std::unique_ptr<net::HttpServer> server_{};
+    LiveConfig live_config_;
+    Probe probe_;
+    std::uint64_t height_at_start_ = 0;
+    std::uint64_t data_bytes_at_start_ = 0;
 };
 
 /// Signals arrive as reads of a descriptor, so that no handler runs in the middle of something.
@@ -410,6 +461,7 @@ int block_signals() {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a write beyond a size limit then fails with a reason
     return ::signalfd(-1, &set, SFD_CLOEXEC);
 }
 
@@ -420,11 +472,11 @@ int fail(const Error& error) {
 
 }  // namespace
 
-int run_node(const config::LoadedConfig& config) {
+int run_node(const config::LoadedConfig& config, const config::Sources& sources) {
     const int signals = block_signals();
     set_up_logging("node", config.values.node.log_level,
                    log_form_from_name(config.values.node.log_format));
-    Node node(config);
+    Node node(config, sources);
     const Status opened = node.open();
     if (!opened.ok()) return fail(opened.error());
     node.serve();
@@ -437,9 +489,8 @@ int run_node(const config::LoadedConfig& config) {
         signalfd_siginfo signal{};
         if (::read(signals, &signal, sizeof signal) != sizeof signal) continue;
         if (signal.ssi_signo != SIGHUP) break;
-        spdlog::info(
-            "reload_requested note=\"this version applies changes of the configuration at a "
-            "restart\"");
+        // A refusal is logged there; the old configuration stays.
+        static_cast<void>(node.reload_config());
     }
     node.drain();
     ::close(signals);

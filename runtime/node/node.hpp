@@ -7,7 +7,8 @@
 
 namespace ait::node {
 
-/// Runs until SIGTERM or SIGINT. Returns the process's exit status; errors have been printed.
-int run_node(const config::LoadedConfig& config);
+/// Runs until SIGTERM or SIGINT; at SIGHUP the configuration is read again from `sources`. Returns
+/// the process's exit status; errors have been printed.
+int run_node(const config::LoadedConfig& config, const config::Sources& sources);
 
 }  // namespace ait::node

@@ -5,13 +5,15 @@
 #include "actors/coordinator/operations.hpp"
 #include "actors/ledger/operations.hpp"
 #include "actors/miner/operations.hpp"
+#include "runtime/registry/client_operations.hpp"
 #include "runtime/registry/node_operations.hpp"
 
 namespace ait::registry {
 
 std::span<const std::span<const Operation>> tables() {
-    static constexpr std::array<std::span<const Operation>, 4> all{
-        coordinator::operations, miner::operations, ledger::operations, node::operations};
+    static constexpr std::array<std::span<const Operation>, 5> all{
+        coordinator::operations, miner::operations, ledger::operations, node::operations,
+        client::operations};
     return all;
 }
 

@@ -9,7 +9,9 @@ namespace ait::node {
 namespace {
 
 struct Door {
-    Door() { access.add_token("the-owners-token", Role::admin); }
+    Door() {
+        EXPECT_TRUE(access.add_token("the-owners-token-of-32-bytes-or-more", Role::admin).ok());
+    }
     static net::HttpRequest over_socket(std::uint32_t uid) {
         net::HttpRequest request;
         request.local_socket = true;
@@ -37,14 +39,27 @@ TEST(Access, the_owner_of_the_socket_and_root_are_administrators_and_others_are_
 TEST(Access, over_tcp_a_token_decides_and_none_is_nobody) {
     const Door door;
     EXPECT_EQ(door.access.identify(Door::over_tcp("")).value().role, Role::anyone);
-    EXPECT_EQ(door.access.identify(Door::over_tcp("Bearer the-owners-token")).value().role,
+    EXPECT_EQ(door.access.identify(Door::over_tcp("Bearer the-owners-token-of-32-bytes-or-more"))
+                  .value()
+                  .role,
               Role::admin);
     for (const char* forged :
-         {"Bearer the-owners-toke", "Bearer ", "the-owners-token", "Basic the-owners-token"}) {
+         {"Bearer the-owners-token-of-32-bytes-or-mor", "Bearer ",
+          "the-owners-token-of-32-bytes-or-more", "Basic the-owners-token-of-32-bytes-or-more"}) {
         EXPECT_EQ(door.access.identify(Door::over_tcp(forged)).error().code,
                   ErrorCode::unauthenticated)
             << forged;
     }
+}
+
+// Breaks if an operator can set a password where a token is meant: there is no slow hash behind it.
+TEST(Access, a_token_that_could_be_guessed_is_not_taken) {
+    Door door;
+    const Status added = door.access.add_token("hunter2hunter2", Role::viewer);
+    ASSERT_FALSE(added.ok());
+    EXPECT_EQ(added.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(render_error(added.error()).find("hunter2"), std::string::npos);
+    EXPECT_FALSE(door.access.identify(Door::over_tcp("Bearer hunter2hunter2")).ok());
 }
 
 TEST(Access, a_role_that_is_too_low_is_told_what_it_lacks) {

@@ -137,6 +137,32 @@ TEST(Gateway, a_stranger_on_tcp_reads_nothing_that_needs_a_role) {
     EXPECT_EQ(door.ask(request).status, 401);
 }
 
+// Breaks if somebody without a token, or guessing at one, can keep the node busy for ever.
+TEST(Gateway, who_asks_too_often_gets_429_and_the_seconds_to_wait) {
+    Door door;
+    net::HttpRequest stranger = Door::request("GET", "/api/v1/chain");
+    stranger.local_socket = false;
+    stranger.peer_address = "10.0.0.1";
+    net::HttpResponse last;
+    for (int i = 0; i < 1'001; ++i) last = door.ask(stranger);
+    EXPECT_EQ(last.status, 429);
+    EXPECT_EQ(Door::code(last), "limit_reached");
+    ASSERT_NE(last.find_header("retry-after"), nullptr);
+    EXPECT_EQ(*last.find_header("retry-after"), "1");
+    stranger.peer_address = "10.0.0.2";
+    EXPECT_NE(door.ask(stranger).status, 429) << "only its own address pays";
+
+    stranger.headers.push_back({"authorization", "Bearer " + std::string(64, 'x')});
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(door.ask(stranger).status, 401);
+    const auto guessed = door.ask(stranger);
+    EXPECT_EQ(guessed.status, 429);
+    EXPECT_EQ(*guessed.find_header("retry-after"), "6");
+    EXPECT_EQ(door.gateway->figures().rate_limited_total, 2U);
+    for (int i = 0; i < 2'000; ++i) {
+        EXPECT_EQ(door.ask(Door::request("GET", "/api/v1/jobs")).status, 200) << "the owner";
+    }
+}
+
 TEST(Gateway, a_request_id_of_the_caller_comes_back_and_a_hostile_one_is_replaced) {
     Door door;
     net::HttpRequest good = Door::request("GET", "/api/v1/jobs");
