@@ -22,6 +22,11 @@ std::span<const CommandRow> miner_commands();
 std::span<const CommandRow> inference_commands();
 std::span<const CommandRow> node_commands();
 std::span<const CommandRow> offline_commands();
+std::span<const CommandRow> config_commands();
+std::span<const CommandRow> context_commands();
+std::span<const CommandRow> doctor_commands();
+std::span<const CommandRow> explain_commands();
+std::span<const CommandRow> log_commands();
 
 /// The operation's own function, or null when it is just a call.
 Command find_own_command(std::string_view operation);
@@ -33,6 +38,13 @@ Result<Answer> run_command(Session& session, const Request& request);
 Result<Json> call_node(Session& session, const Operation& operation, const Json& input);
 /// The same with the operation found by name.
 Result<Json> call_node(Session& session, std::string_view operation, const Json& input);
+
+/// What a configuration key means, takes and is. Error: not_found with the nearest key.
+Result<Answer> explain_key(Session& session, const std::string& key);
+
+/// Jobs of all accounts that may wait for a miner, at most so many of each state: an unfunded one
+/// waits too where the chain accepts that, and is `pending` then.
+Result<Json> jobs_in_queue(Session& session, std::size_t count_max);
 
 /// Keeps the ids of what was made for `@last`; a failure is only mentioned.
 void remember(Session& session, const Json& answer);

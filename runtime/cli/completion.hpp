@@ -1,7 +1,7 @@
 #pragma once
 
-// Completion scripts, made from the operation table. Commands, flags and choices are in the script;
-// ids and names are asked of the program while the user types, for at most a fifth of a second.
+// Completion scripts for shells. They hold no table: at each key they ask the program itself
+// (complete.hpp), so they never disagree with it, and an upgrade needs no new script.
 
 #include <string>
 #include <string_view>

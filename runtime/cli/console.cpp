@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -180,6 +181,16 @@ Console process_console(std::string_view argument0, std::stop_source& stop) {
     const auto name = slash == std::string_view::npos ? argument0 : argument0.substr(slash + 1);
     console.vocabulary = name == "aima" ? "aima" : "aitbc";
     return console;
+}
+
+void end_process_after(std::uint32_t ms) {
+    struct sigaction action{};
+    action.sa_handler = [](int) { ::_exit(0); };
+    ::sigaction(SIGALRM, &action, nullptr);
+    itimerval timer{};
+    timer.it_value.tv_sec = ms / 1'000;
+    timer.it_value.tv_usec = static_cast<suseconds_t>(ms % 1'000) * 1'000;
+    ::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {

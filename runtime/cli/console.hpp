@@ -41,6 +41,10 @@ struct Console {
 /// `stop`. Call once, from main.
 Console process_console(std::string_view argument0, std::stop_source& stop);
 
+/// Ends the process with status 0 and no word after so long, whatever it waits for then. For
+/// answers that are worthless when late.
+void end_process_after(std::uint32_t ms);
+
 /// Reads a whole regular file. Errors: not_found, too_large, forbidden, unavailable.
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 /// Writes a new file with that mode, or replaces one that `may_replace` allows. Errors:

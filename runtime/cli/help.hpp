@@ -22,6 +22,12 @@ std::string command_help(const Operation& operation);
 /// Manual pages (man(7)): of all commands, or of one.
 std::string main_manual(std::string_view version);
 std::string command_manual(const Operation& operation, std::string_view version);
+/// The pages of all commands as files of section 1: "aitbc.1", "aitbc-client-submit.1", ...
+struct ManualPage {
+    std::string file{};
+    std::string text{};
+};
+std::vector<ManualPage> manual_pages(std::string_view version);
 
 /// "aitbc client submit [--type TYPE] ...", in lines of at most so many columns.
 std::string synopsis(const Operation& operation, std::size_t width);

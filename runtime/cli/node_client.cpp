@@ -9,8 +9,6 @@ namespace ait::cli {
 namespace {
 
 constexpr std::size_t event_bytes_max = 4U * 1024 * 1024;
-/// The node answers deadline_exceeded itself; the client waits a little longer to hear it.
-constexpr std::uint32_t answer_slack_ms = 2'000;
 
 net::HttpClient::Options client_options() {
     net::HttpClient::Options options;
@@ -83,7 +81,7 @@ net::HttpCall NodeClient::prepare(std::string method, std::string target,
     net::HttpCall call;
     call.method = std::move(method);
     call.target = std::move(target);
-    call.deadline_ms = options.timeout_ms + answer_slack_ms;
+    call.deadline_ms = options.timeout_ms + options.answer_slack_ms;
     call.headers.push_back({"accept", "application/json"});
     call.headers.push_back({"aitbc-timeout-ms", std::to_string(options.timeout_ms)});
     if (!options.account.empty()) call.headers.push_back({"aitbc-account", options.account});

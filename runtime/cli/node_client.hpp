@@ -21,6 +21,8 @@ struct CallOptions {
     std::string idempotency_key{};  ///< of commands
     bool dry_run = false;
     std::uint32_t timeout_ms = limits::request_timeout_ms_default;
+    /// The node answers deadline_exceeded itself; so much longer the client waits to hear it.
+    std::uint32_t answer_slack_ms = 2'000;
 };
 
 /// One user at a time. Errors of all functions: unavailable (names `aitbc up`), deadline_exceeded,

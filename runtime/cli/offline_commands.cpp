@@ -1,7 +1,8 @@
-// Commands that need no node: help, versions, configuration, explanations, verification.
+// Commands that need no node: help, versions, completion, manual pages, verification.
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/completion.hpp"
@@ -90,82 +91,32 @@ Result<Answer> completion(Session& /*session*/, const Request& request) {
     return text_answer("script", completion_script(text_in(request.local, "shell")));
 }
 
+/// Every page as a file of section 1; what is there already is replaced, nothing else touched.
+Result<Answer> write_manual(const std::string& folder) {
+    std::error_code failure;
+    std::filesystem::create_directories(folder, failure);
+    if (failure) {
+        return Error{ErrorCode::storage_failed, "\"" + folder + "\" cannot be made.",
+                     failure.message() + ".", "Name another folder."};
+    }
+    Json files = Json::array();
+    for (const auto& page : manual_pages(version_text())) {
+        const std::string file = folder + "/" + page.file;
+        if (auto written = write_file(file, page.text, 0644, true); !written.ok())
+            return written.error();
+        files.push_back(page.file);
+    }
+    return Answer{.value = Json{{"folder", folder}, {"pages", files.size()}, {"files", files}}};
+}
+
 Result<Answer> man(Session& /*session*/, const Request& request) {
+    const auto folder = text_in(request.local, "out_dir");
+    if (!folder.empty()) return write_manual(folder);
     const auto words = words_in(request);
     if (words.empty()) return text_answer("page", main_manual(version_text()));
     auto operation = command_of(words);
     if (!operation.ok()) return operation.error();
     return text_answer("page", command_manual(*operation.value(), version_text()));
-}
-
-Result<Answer> explain_key(Session& session, const std::string& key) {
-    auto config = session.configuration();
-    if (!config.ok()) return config.error();
-    auto explained = config::explain_key(*config.value(), key);
-    if (!explained.ok()) return explained.error();
-    return Answer{.value = std::move(explained).value()};
-}
-
-Result<Answer> explain(Session& session, const Request& request) {
-    const std::string term = text_in(request.local, "term");
-    if (const auto* row = find_error_code(term)) {
-        Answer answer;
-        answer.value =
-            Json{{"code", std::string(row->name)},     {"meaning", std::string(row->meaning)},
-                 {"remedy", std::string(row->remedy)}, {"exit", row->exit_status},
-                 {"http_status", row->http_status},    {"retryable", row->retryable}};
-        return answer;
-    }
-    if (term.find('.') != std::string::npos) return explain_key(session, term);
-    std::vector<std::string> known;
-    const auto [rows, count] = error_code_rows();
-    for (std::size_t i = 0; i < count; ++i) known.emplace_back(rows[i].name);
-    for (const auto& word : registry::next_words(std::vector<std::string>{"explain"}))
-        known.push_back(word);
-    return Error{ErrorCode::not_found,
-                 "\"" + term.substr(0, 64) + "\" is neither an error code nor a configuration key.",
-                 "",
-                 registry::did_you_mean(term, known) + " `aitbc help exit-codes` lists the codes."};
-}
-
-config::Sources sources_of(const Session& session, const Request& request) {
-    config::Sources sources = session.sources();
-    sources.file = text_in(request.local, "file");
-    return sources;
-}
-
-Result<Answer> config_init(Session& session, const Request& request) {
-    std::string file = text_in(request.local, "file");
-    if (file.empty()) file = session.paths().config + "/node.toml";
-    auto made = config::init_config(file, flag_in(request.local, "force"));
-    if (!made.ok()) return made.error();
-    return Answer{.value = std::move(made).value(), .next = "aitbc config validate"};
-}
-
-Result<Answer> config_validate(Session& session, const Request& request) {
-    const auto sources = sources_of(session, request);
-    Answer answer;
-    answer.value = config::validate_config(sources);
-    const auto report = config::inspect_config(sources);
-    if (report.issues.empty()) return answer;
-    std::string all;
-    for (const auto& issue : report.issues) all += config::render(issue) + "\n";
-    answer.plain = std::move(all);
-    answer.verdict =
-        Error{ErrorCode::invalid_argument,
-              "The configuration has " + std::to_string(report.issues.size()) + " errors.", "",
-              "Correct the places shown, then run `aitbc config validate` again."};
-    return answer;
-}
-
-Result<Answer> config_show(Session& session, const Request& request) {
-    auto loaded = config::load_config(sources_of(session, request));
-    if (!loaded.ok()) return loaded.error();
-    return Answer{.value = config::show_config(loaded.value())};
-}
-
-Result<Answer> config_explain(Session& session, const Request& request) {
-    return explain_key(session, text_in(request.local, "key"));
 }
 
 Result<Answer> verify(Session& /*session*/, const Request& request) {
@@ -181,17 +132,9 @@ Result<Answer> verify(Session& /*session*/, const Request& request) {
 }
 
 constexpr std::array rows{
-    CommandRow{"cli.help", &help},
-    CommandRow{"cli.exit_codes", &exit_codes},
-    CommandRow{"cli.version", &version},
-    CommandRow{"cli.completion", &completion},
-    CommandRow{"cli.man", &man},
-    CommandRow{"cli.explain", &explain},
-    CommandRow{"config.init", &config_init},
-    CommandRow{"config.validate", &config_validate},
-    CommandRow{"config.show", &config_show},
-    CommandRow{"config.explain", &config_explain},
-    CommandRow{"receipt.verify", &verify},
+    CommandRow{"cli.help", &help},       CommandRow{"cli.exit_codes", &exit_codes},
+    CommandRow{"cli.version", &version}, CommandRow{"cli.completion", &completion},
+    CommandRow{"cli.man", &man},         CommandRow{"receipt.verify", &verify},
 };
 
 }  // namespace

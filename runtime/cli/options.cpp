@@ -69,6 +69,7 @@ constexpr std::array flags{
                    auto format = parse_output_format(text);
                    if (!format.ok()) return format.error();
                    options.output = format.value();
+                   options.output_given = true;
                    return {};
                }},
     GlobalFlag{"--fields", Arity::value, "A,B", "", "Only these fields, in this order.",
@@ -79,6 +80,9 @@ constexpr std::array flags{
                }},
     GlobalFlag{"--no-header,--no-headers", Arity::none, "", "",
                "Tables and CSV without their first line.", &switch_on<&GlobalOptions::no_header>},
+    GlobalFlag{"--context", Arity::value, "NAME", "",
+               "Node, token, wallet and output form by one name; see `aitbc context list`.",
+               &set_text<&GlobalOptions::context>},
     GlobalFlag{"--node,--url", Arity::value, "ENDPOINT", "",
                "Node to talk to: unix:/path or http://host:port.", &set_text<&GlobalOptions::node>},
     GlobalFlag{"--token-file", Arity::value, "FILE", "", "File with the token for a node over TCP.",

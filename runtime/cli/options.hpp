@@ -18,6 +18,7 @@ enum class ColorMode : std::uint8_t { automatic, always, never };
 
 struct GlobalOptions {
     OutputFormat output = OutputFormat::table;
+    bool output_given = false;  ///< on the line: a context's form does not stand over it
     std::vector<std::string> fields{};
     bool no_header = false;
     bool quiet = false;
@@ -30,6 +31,7 @@ struct GlobalOptions {
     std::optional<std::uint32_t> timeout_ms{};
     bool watch = false;
     std::string idempotency_key{};
+    std::string context{};
     std::string node{};  ///< endpoint
     std::string token_file{};
     std::string data_dir{};

@@ -1,12 +1,17 @@
 #include "runtime/cli/run.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include "runtime/base/version.hpp"
 #include "runtime/cli/arguments.hpp"
 #include "runtime/cli/commands.hpp"
+#include "runtime/cli/complete.hpp"
+#include "runtime/cli/context_store.hpp"
 #include "runtime/cli/help.hpp"
+#include "runtime/cli/render.hpp"
 #include "runtime/registry/registry.hpp"
+#include "runtime/registry/suggest.hpp"
 
 namespace ait::cli {
 namespace {
@@ -40,12 +45,23 @@ bool uses_color(const Console& console, ColorMode mode) {
     return console.err_is_terminal && !dumb && !refused;
 }
 
+/// Errors quote what was typed and what others named: none of it may command the terminal.
+std::string printable_lines(std::string_view text) {
+    std::string lines;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        lines += printable(text.substr(at, end - at)) + "\n";
+        at = end + 1;
+    }
+    return lines;
+}
+
 int report(Console& console, const Error& error, bool json, const std::string& trace,
            ColorMode color) {
     if (json) {
         console.err(dump_json(error_to_json(error, trace)) + "\n");
     } else {
-        std::string text = render_error(error, trace);
+        std::string text = printable_lines(render_error(error, trace));
         if (uses_color(console, color))
             text = std::string(red) + text.substr(0, 6) + std::string(plain) + text.substr(6);
         console.err(text);
@@ -61,10 +77,10 @@ int report(Console& console, const Error& error, bool json, const std::string& t
 Status check_dry_run(const Operation& operation, const GlobalOptions& options) {
     const bool changes =
         operation.kind == OperationKind::command || operation.kind == OperationKind::local;
-    const bool own =
-        operation.kind == OperationKind::client &&
-        (operation.name.starts_with("wallet.") || operation.name.starts_with("node.") ||
-         operation.name.starts_with("miner.") || operation.name == "config.init");
+    const bool own = operation.kind == OperationKind::client &&
+                     (operation.name.starts_with("wallet.") ||
+                      operation.name.starts_with("node.") || operation.name.starts_with("miner.") ||
+                      operation.name.starts_with("context.") || operation.name == "config.init");
     if (!options.dry_run || operation.dry_run ||
         (!changes && !own && operation.name != "miner.poll"))
         return {};
@@ -81,8 +97,13 @@ Status show(Session& session, const Operation& operation, const Answer& answer) 
         session.console.out(*answer.plain);
         return {};
     }
-    auto text = render(answer.value,
-                       session.style_for(answer.shape != nullptr ? answer.shape : &operation));
+    RenderStyle style = session.style_for(answer.shape != nullptr ? answer.shape : &operation);
+    if (!answer.columns.empty()) {
+        style.columns.clear();
+        for (const auto column : registry::split(answer.columns, ','))
+            style.columns.emplace_back(column);
+    }
+    auto text = render(answer.value, style);
     if (!text.ok()) return text.error();
     session.console.out(text.value());
     const Json* cursor = find_path(answer.value, "next_cursor");
@@ -132,6 +153,20 @@ int show_help(Console& console, const Invocation& invocation) {
     return 0;
 }
 
+bool is_json(OutputFormat format) {
+    return format == OutputFormat::json || format == OutputFormat::jsonl;
+}
+
+/// Commands that mend contexts, or that need no node, must work with any file of contexts.
+Status use_context(Invocation& invocation, const Console& console) {
+    const auto name = invocation.operation->name;
+    const bool must_work =
+        name.starts_with("context.") || name.starts_with("cli.") || name == "node.doctor";
+    const auto applied = apply_context(invocation.options, console.environment,
+                                       config::default_paths(console.environment));
+    return must_work ? Status{} : applied;
+}
+
 /// A group without its command: the commands, as what to do next.
 int incomplete(Console& console, const Invocation& invocation, bool json) {
     std::string words;
@@ -152,6 +187,7 @@ std::string_view version_text() {
 }
 
 int run(std::span<const std::string> arguments, Console& console) {
+    if (is_completion_request(arguments)) return run_completion(arguments.subspan(1), console);
     const bool json = wants_json(arguments);
     auto parsed = parse_arguments(arguments);
     if (!parsed.ok()) return report(console, parsed.error(), json, "", ColorMode::automatic);
@@ -170,6 +206,10 @@ int run(std::span<const std::string> arguments, Console& console) {
         return invocation.words.empty() ? show_help(console, invocation)
                                         : incomplete(console, invocation, json);
     }
+    if (auto applied = use_context(invocation, console); !applied.ok())
+        return report(console, applied.error(), json, "", invocation.options.color);
+    const bool json_errors =
+        json || (!invocation.options.output_given && is_json(invocation.options.output));
     Session session(console, invocation.options);
     const auto trace = [&session]() -> std::string {
         auto node = session.node();
@@ -177,9 +217,9 @@ int run(std::span<const std::string> arguments, Console& console) {
     };
     auto answer = run_invocation(session, invocation);
     if (!answer.ok())
-        return report(console, answer.error(), json, trace(), invocation.options.color);
+        return report(console, answer.error(), json_errors, trace(), invocation.options.color);
     if (answer.value().verdict)
-        return report(console, *answer.value().verdict, json, "", invocation.options.color);
+        return report(console, *answer.value().verdict, json_errors, "", invocation.options.color);
     return 0;
 }
 

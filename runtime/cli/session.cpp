@@ -34,10 +34,21 @@ Result<const config::LoadedConfig*> Session::configuration() {
     return &*config_;
 }
 
+std::string Session::named_endpoint() const {
+    if (!options.node.empty()) return options.node;
+    for (const auto* variable : {"AITBC_NODE", "AITBC_URL"}) {
+        const auto text = config::find_variable(console.environment, variable);
+        if (!text.empty()) return std::string(text);
+    }
+    return {};
+}
+
+bool Session::is_local() const {
+    return named_endpoint().empty();
+}
+
 Result<net::HttpEndpoint> Session::endpoint() {
-    std::string text = options.node;
-    if (text.empty()) text = config::find_variable(console.environment, "AITBC_NODE");
-    if (text.empty()) text = config::find_variable(console.environment, "AITBC_URL");
+    const std::string text = named_endpoint();
     if (!text.empty()) return net::parse_http_endpoint(text);
     auto config = configuration();
     if (!config.ok()) return config.error();

@@ -21,6 +21,7 @@ namespace ait::cli {
 struct Answer {
     Json value{};
     const Operation* shape = nullptr;  ///< whose columns and schema apply; null = the command's own
+    std::string columns{};             ///< instead of the shape's; empty = those
     std::string next{};                ///< "Next:" line
     std::optional<std::string>
         plain{};  ///< stands for the table where the value is a text, and is in it
@@ -39,6 +40,8 @@ class Session {
     Result<const config::LoadedConfig*> configuration();
     [[nodiscard]] config::Sources sources() const;
     Result<NodeClient*> node();
+    /// True when commands go to the node of this machine's data directory.
+    [[nodiscard]] bool is_local() const;
     /// A second connection, for streams beside requests or with a token of its own.
     Result<NodeClient> new_node_client(std::string token = {});
     Result<wallet::WalletStore*> wallets();
@@ -65,6 +68,7 @@ class Session {
     [[nodiscard]] std::int64_t now_unix_ms() const { return console.clock->now_unix_ms(); }
 
   private:
+    [[nodiscard]] std::string named_endpoint() const;
     Result<net::HttpEndpoint> endpoint();
     Result<std::string> configured_token();
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""How long the command line takes, measured as users feel it: a whole process each time.
+"""How long the command line takes, measured as users feel it, and what an idle node costs.
 
-Reports against 20 ms for help and 50 ms for a local query; fails only at three times that, because
-machines are noisy.
+A whole process each time, against 20 ms for help and 50 ms for a local query; a node that nobody
+asks, against 0.5 % of a core and 100 MB. Fails only at three times the times, because machines are
+noisy.
 """
 
+import os
+import pathlib
 import subprocess
 import time
 
@@ -14,6 +17,9 @@ from story import Stop, median
 HELP_MS = 20
 QUERY_MS = 50
 NOISE = 3
+IDLE_SECONDS = 10
+IDLE_CPU_PERCENT = 0.5
+IDLE_MEMORY_MB = 100
 
 
 def timed(home, words, runs):
@@ -47,6 +53,34 @@ def measure(story, home, words, limit_ms, runs):
     )
 
 
+def cpu_seconds(pid):
+    """User and system time of a process, from /proc/PID/stat behind the name in brackets."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
+
+
+def idle_cost(story, home):
+    story.chapter(f"A node that nobody asks, for {IDLE_SECONDS} s")
+    supervisor, *children = home.supervised()
+    before = {pid: cpu_seconds(pid) for pid in (supervisor, *children)}
+    time.sleep(IDLE_SECONDS)
+    for pid, name in ((children[0], "the node"), (supervisor, "its supervisor")):
+        percent = (cpu_seconds(pid) - before[pid]) / IDLE_SECONDS * 100
+        memory = memory_mb(pid)
+        story.check(
+            percent < IDLE_CPU_PERCENT and memory < IDLE_MEMORY_MB,
+            f"{name} takes {percent:.2f} % of a core (bound {IDLE_CPU_PERCENT}) and "
+            f"{memory:.0f} MB (bound {IDLE_MEMORY_MB})",
+        )
+
+
 def tell(story, home, arguments):
     story.chapter("Without a node")
     measure(story, home, ["--help"], HELP_MS, arguments.runs)
@@ -63,6 +97,7 @@ def tell(story, home, arguments):
         ["chain", "info", "-o", "json"],
     ):
         measure(story, home, words, QUERY_MS, arguments.runs)
+    idle_cost(story, home)
     home.down()
 
 

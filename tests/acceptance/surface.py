@@ -171,13 +171,15 @@ def plans_of(facts):
 
 
 def is_local(words):
-    """What needs a model or a process, and is tried elsewhere (scenarios.py, careless.py)."""
+    """What needs a model or a process, or differs at each look, and is tried elsewhere
+    (scenarios.py, careless.py, comfort.py)."""
     return words.split()[0] in ("inference", "model") or words in (
         "miner poll",
         "miner start",
         "miner mine-ollama",
         "miner stop",
         "down",
+        "node health",
     )
 
 

@@ -216,14 +216,37 @@ TEST(Help, lists_every_command_and_shows_every_flag) {
     }
 }
 
-TEST(Completion, scripts_know_every_command) {
+TEST(Completion, scripts_ask_the_program_itself) {
     for (const char* shell : {"bash", "zsh", "fish"}) {
         const std::string script = cli::completion_script(shell);
-        for (const auto* row : all_operations()) {
-            const auto word = row->cli.substr(
-                row->cli.rfind(' ') == std::string_view::npos ? 0 : row->cli.rfind(' ') + 1);
-            EXPECT_NE(script.find(word), std::string::npos) << shell << " " << row->cli;
+        EXPECT_NE(script.find("__complete -- "), std::string::npos) << shell;
+        EXPECT_NE(script.find("2>/dev/null"), std::string::npos) << "errors end up on the line";
+    }
+}
+
+// Breaks if a page of the manual cannot be typeset, or leaves an operation out.
+TEST(Manual, has_a_page_for_every_command_without_stray_requests) {
+    const auto pages = cli::manual_pages("1.2.3");
+    std::set<std::string> files;
+    for (const auto& page : pages) {
+        EXPECT_TRUE(files.insert(page.file).second) << page.file;
+        EXPECT_TRUE(page.text.starts_with(".TH \"")) << page.file;
+        EXPECT_NE(page.text.find(".SH NAME\n"), std::string::npos) << page.file;
+        EXPECT_NE(page.text.find(".SH EXIT STATUS\n"), std::string::npos) << page.file;
+        std::istringstream lines(page.text);
+        for (std::string line; std::getline(lines, line);) {
+            const bool is_request = line.starts_with('.') || line.starts_with('\'');
+            const bool is_known = line.starts_with(".TH ") || line.starts_with(".SH ") ||
+                                  line.starts_with(".BR ") || line == ".TP" || line == ".br" ||
+                                  line == ".nf" || line == ".fi";
+            EXPECT_TRUE(!is_request || is_known) << page.file << ": " << line;
         }
+    }
+    for (const auto* row : all_operations()) {
+        if (row->cli.empty()) continue;
+        std::string file = "aitbc-" + std::string(row->cli) + ".1";
+        std::replace(file.begin(), file.end(), ' ', '-');
+        EXPECT_TRUE(files.contains(file)) << file;
     }
 }
 
