@@ -65,9 +65,13 @@ rocksdb::ColumnFamilyOptions column_options(Column which,
     options.write_buffer_size = 8U * 1024 * 1024;
     options.max_write_buffer_number = 2;
     options.arena_block_size = 256U * 1024;
+    // Most look-ups of a write path ask for what is not there: is this id, this key new?
+    options.memtable_prefix_bloom_size_ratio = 0.02;
+    options.memtable_whole_key_filtering = true;
     const bool is_bulky =
         which == Column::blocks || which == Column::events || which == Column::blobs;
-    options.compression = is_bulky ? rocksdb::kZSTD : rocksdb::kLZ4Compression;
+    options.compression = rocksdb::kLZ4Compression;
+    if (is_bulky) options.bottommost_compression = rocksdb::kZSTD;
     return options;
 }
 

@@ -163,6 +163,7 @@ class Chain {
 
     void on_gathered() {
         is_gathering_ = false;
+        expected_ = 1;
         seal();
     }
 
@@ -204,17 +205,18 @@ class Chain {
             applied.operation = transaction->hash;
             return builder.add_transaction(*transaction);
         }
-        const auto& item = std::get<BatchItem>(submission.operation());
-        applied.operation = item_hash(item);
+        const auto& item = std::get<EncodedItem>(submission.operation());
+        applied.operation = item.hash;
         return builder.add_item(item);
     }
 
-    /// Larger blocks share one sync: while one is in flight they gather by themselves, an idle
-    /// chain waits a moment.
+    /// Larger blocks share one sync. Those that the last block answered are likely to come again,
+    /// so a block is worth waiting for until as many are there, but only for a moment; nobody waits
+    /// on a chain where one client works alone.
     void gather() {
-        if (in_flight_ || is_gathering_) return;
-        if (services_.block_wait_ms == 0 || pool_.size() >= limits::block_transactions_max)
-            return seal();
+        if (in_flight_) return;
+        if (services_.block_wait_ms == 0 || pool_.size() >= expected_) return seal();
+        if (is_gathering_) return;
         is_gathering_ = true;
         self_->delayed_send(self_, std::chrono::milliseconds(services_.block_wait_ms), Gathered{});
     }
@@ -334,12 +336,14 @@ class Chain {
         in_flight_.reset();
         is_durable_ = false;
         services_.figures.height = height;
-        services_.figures.applied_total += waiting_.size();
+        const std::size_t answered = waiting_.size();
+        services_.figures.applied_total += answered;
         for (auto& waiting : std::exchange(waiting_, {}))
             waiting.submission->answer(std::move(waiting.applied));
         services_.listeners.notify(height);
         return_repeats();
-        seal();
+        expected_ = std::min<std::size_t>(answered, limits::block_transactions_max);
+        gather();
         arm_timer();
         finish_drain();
     }
@@ -391,6 +395,7 @@ class Chain {
     std::shared_ptr<SealedBlock> in_flight_{};
     bool is_durable_ = false;
     bool is_gathering_ = false;
+    std::size_t expected_ = 1;  ///< operations that the next block waits for
     std::int64_t armed_until_unix_ms_ = 0;
     std::function<void()> drained_{};
     bool is_drained_ = false;

@@ -27,19 +27,22 @@ std::string operation_key(const Hash& hash) {
     return "op/" + std::string(hash.view());
 }
 
-std::vector<Blob> to_blobs(const std::vector<std::string>& list) {
-    std::vector<Blob> blobs;
-    blobs.reserve(list.size());
-    for (const auto& bytes : list) blobs.push_back(Blob{bytes});
-    return blobs;
+/// An encoded BlockArchive.
+std::string archive_of(const SealedBlock& sealed) {
+    std::size_t bytes = sealed.record.size();
+    for (const auto& outcome : sealed.block.outcomes) bytes += outcome.size() + 8;
+    Assembly archive(bytes);
+    archive.list(field_count<BlockArchive>).blob(sealed.record);
+    archive.list(sealed.block.outcomes.size());
+    for (const auto& outcome : sealed.block.outcomes) archive.blob(outcome);
+    return archive.take();
 }
 
-storage::BlockWrites writes_of(const SealedBlock& sealed) {
+storage::BlockWrites writes_of(SealedBlock& sealed) {
     storage::BlockWrites writes;
     writes.height = sealed.block.header.height;
-    writes.state = sealed.block.writes;
-    writes.block_record =
-        encode(BlockArchive{Blob{sealed.record}, to_blobs(sealed.block.outcomes)});
+    writes.state = std::move(sealed.block.writes);
+    writes.block_record = archive_of(sealed);
     for (const auto& place : sealed.block.operations) {
         writes.index.emplace_back(
             operation_key(place.operation),
@@ -48,8 +51,8 @@ storage::BlockWrites writes_of(const SealedBlock& sealed) {
     const Tip tip = sealed.block.tip();
     writes.index.emplace_back(std::string(tip_key), encode(tip));
     writes.attachment = std::make_shared<const Tip>(tip);
-    for (const auto& sidecar : sealed.sidecars)
-        writes.blobs.emplace_back(std::string(sidecar.hash.view()), sidecar.bytes);
+    for (auto& sidecar : sealed.sidecars)
+        writes.blobs.emplace_back(std::string(sidecar.hash.view()), std::move(sidecar.bytes));
     return writes;
 }
 
@@ -163,8 +166,23 @@ class StoreReader final : public ChainReader {
 
 void SealedBlock::finish(Certificate final_certificate) {
     certificate = std::move(final_certificate);
-    record = encode(BlockRecord{Blob{block.encoded_header}, to_blobs(block.transactions),
-                                certificate});
+    std::size_t bytes = block.encoded_header.size();
+    for (const auto& wire : block.transactions) bytes += wire.size() + 8;
+    const std::string encoded_certificate = encode(certificate);
+    Assembly assembly(bytes + encoded_certificate.size());
+    assembly.list(field_count<BlockRecord>).blob(block.encoded_header);
+    assembly.list(block.transactions.size());
+    for (const auto& wire : block.transactions) assembly.blob(wire);
+    record = assembly.encoded(encoded_certificate).take();
+}
+
+std::string SealedBlock::logged() const {
+    std::size_t bytes = record.size();
+    for (const auto& sidecar : sidecars) bytes += sidecar.bytes.size() + 8;
+    Assembly assembly(bytes);
+    assembly.list(field_count<LoggedBlock>).blob(record).list(sidecars.size());
+    for (const auto& sidecar : sidecars) assembly.blob(sidecar.bytes);
+    return assembly.take();
 }
 
 ChainData::ChainData(Options options)
@@ -312,19 +330,20 @@ std::unique_ptr<ChainReader> ChainData::reader() const {
     return std::make_unique<StoreReader>(options_.genesis, options_.database, store_->read());
 }
 
-Status ChainData::publish(const SealedBlock& sealed) {
+Status ChainData::publish(SealedBlock& sealed) {
     AIT_ASSERT(sealed.block.header.height == tip_.height + 1);
     AIT_ASSERT(sealed.block.header.parent == tip_.hash);
-    const Status published = store_->publish(writes_of(sealed));
-    if (published.ok()) tip_ = sealed.block.tip();
+    if (!unpublished_) unpublished_ = writes_of(sealed);
+    AIT_ASSERT(unpublished_->height == sealed.block.header.height);
+    const Status published = store_->publish(std::move(*unpublished_));
+    if (!published.ok()) return published;
+    unpublished_.reset();
+    tip_ = sealed.block.tip();
     return published;
 }
 
 Status ChainData::write(const SealedBlock& sealed) {
-    LoggedBlock logged{.record = Blob{sealed.record}, .sidecars = {}};
-    logged.sidecars.reserve(sealed.sidecars.size());
-    for (const auto& sidecar : sealed.sidecars) logged.sidecars.push_back(Blob{sidecar.bytes});
-    const Status appended = log_->append(sealed.block.header.height, encode(logged));
+    const Status appended = log_->append(sealed.block.header.height, sealed.logged());
     if (!appended.ok()) return appended;
     return log_->sync();
 }

@@ -23,6 +23,8 @@ struct SealedBlock {
 
     /// The block is final: nothing of it changes any more.
     void finish(Certificate final_certificate);
+    /// What the log keeps of it: an encoded LoggedBlock.
+    [[nodiscard]] std::string logged() const;
 };
 
 /// What recovery did, for the node's log.
@@ -62,8 +64,9 @@ class ChainData {
 
     /// Chain actor only.
     [[nodiscard]] const Tip& tip() const { return tip_; }
-    /// Makes a durable block visible. Error overloaded: the store is behind, call again later.
-    Status publish(const SealedBlock& sealed);
+    /// Makes a durable block visible; takes what it needs out of it. Error overloaded: the store is
+    /// behind, call again later with the same block.
+    Status publish(SealedBlock& sealed);
 
     /// Log writer only: one record, then durable.
     Status write(const SealedBlock& sealed);
@@ -80,6 +83,7 @@ class ChainData {
     [[nodiscard]] Status check_sidecars(const SealedBlock& sealed) const;
 
     Options options_;
+    std::optional<storage::BlockWrites> unpublished_{};  ///< the store had no room for it
     Hash genesis_id_{};
     Tip tip_{};
     Recovery recovery_{};

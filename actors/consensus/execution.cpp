@@ -252,7 +252,7 @@ void BlockBuilder::place(const Hash& operation, std::size_t transaction, std::si
 }
 
 Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) {
-    AIT_ASSERT(batch_.items.empty());
+    AIT_ASSERT(batch_size_ == 0);
     const auto& content = transaction.content;
     if (content.expiry_height < height()) {
         return Error{ErrorCode::expired, "The transaction came too late.",
@@ -278,36 +278,50 @@ Admission BlockBuilder::add_transaction(const VerifiedTransaction& transaction) 
     return admission;
 }
 
-Admission BlockBuilder::add_item(const BatchItem& item) {
-    const Hash hash = item_hash(item);
-    const Context context = context_of(item, hash);
+Admission BlockBuilder::add_item(const EncodedItem& encoded) {
+    const BatchItem& item = encoded.content;
+    // What is logged must be readable again, and a longer body would not be.
+    if (item.body.bytes.size() > limits::transaction_bytes_max) {
+        return Error{ErrorCode::too_large, "The operation is too large.",
+                     std::to_string(item.body.bytes.size()) + " bytes; the limit is " +
+                         std::to_string(limits::transaction_bytes_max) + ".",
+                     "Send less at a time."};
+    }
+    const Context context = context_of(item, encoded.hash);
     Admission admission = apply(rules_.find(item.kind), item.kind, item.body.bytes, context,
                                 item.idempotency_key, std::nullopt);
     if (auto* outcome = std::get_if<ItemOutcome>(&admission)) {
         if (!had_effect_) return NoEffect{std::move(*outcome)};
-        place(hash, transactions_.size(), batch_.items.size(), item.blobs);
-        batch_.items.push_back(item);
-        batch_outcome_.items.push_back(*outcome);
-        bytes_ += item.body.bytes.size() + 64;
+        place(encoded.hash, transactions_.size(), batch_size_, item.blobs);
+        ++batch_size_;
+        batch_items_ += encoded.bytes;
+        batch_outcomes_ += encode(*outcome);
+        bytes_ += encoded.bytes.size();
     }
     return admission;
 }
 
 bool BlockBuilder::has_content() const {
-    return !transactions_.empty() || !batch_.items.empty() || !view_.writes().empty();
+    return !transactions_.empty() || batch_size_ > 0 || !view_.writes().empty();
 }
 
 ExecutedBlock BlockBuilder::seal(const crypto::SecretKey& node_key) && {
-    if (!batch_.items.empty()) {
+    if (batch_size_ > 0) {
         UnsignedTransaction content;
         content.chain = parent_.genesis.chain;
         content.genesis = parent_.genesis_hash;
         content.signer = node_key.public_key();
         content.expiry_height = height();
         content.kind = std::string(batch_kind);
-        content.body.bytes = encode(batch_);
+        // An OperationBatch and a TransactionOutcome have one field each, a list.
+        content.body.bytes =
+            Assembly(batch_items_.size()).list(1).list(batch_size_).encoded(batch_items_).take();
         transactions_.push_back(sign_transaction(content, node_key));
-        outcomes_.push_back(encode(batch_outcome_));
+        outcomes_.push_back(Assembly(batch_outcomes_.size())
+                                .list(1)
+                                .list(batch_size_)
+                                .encoded(batch_outcomes_)
+                                .take());
     }
     return std::move(*this).close(node_key.public_key());
 }

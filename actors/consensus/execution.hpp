@@ -118,7 +118,7 @@ class BlockBuilder {
 
     /// Signed transactions come before batch items in a block: add them first (asserted).
     Admission add_transaction(const VerifiedTransaction& transaction);
-    Admission add_item(const BatchItem& item);
+    Admission add_item(const EncodedItem& item);
 
     /// True when due entries or operations changed anything: an empty block is not worth a sync.
     [[nodiscard]] bool has_content() const;
@@ -156,8 +156,10 @@ class BlockBuilder {
     std::vector<std::string> outcomes_{};
     std::vector<OperationPlace> operations_{};
     std::vector<Hash> blobs_{};
-    OperationBatch batch_{};
-    TransactionOutcome batch_outcome_{};
+    // Of the batch: items and outcomes as they will stand in it.
+    std::size_t batch_size_ = 0;
+    std::string batch_items_{};
+    std::string batch_outcomes_{};
     TransactionOutcome due_outcome_{};
     bool had_effect_ = false;  ///< the last operation that was applied
     std::size_t bytes_ = 0;

@@ -15,7 +15,7 @@ Submission::Submission(Operation operation, std::vector<std::string> blobs, bool
     if (const auto* transaction = std::get_if<VerifiedTransaction>(&operation_))
         bytes_ = transaction->wire.size();
     else
-        bytes_ = std::get<BatchItem>(operation_).body.bytes.size() + 128;
+        bytes_ = std::get<EncodedItem>(operation_).bytes.size();
     blobs_.reserve(blobs.size());
     for (auto& blob : blobs) {
         bytes_ += blob.size();
@@ -34,7 +34,7 @@ Submission::~Submission() {
 const std::vector<Hash>& Submission::blob_hashes() const {
     if (const auto* transaction = std::get_if<VerifiedTransaction>(&operation_))
         return transaction->content.blobs;
-    return std::get<BatchItem>(operation_).blobs;
+    return std::get<EncodedItem>(operation_).content.blobs;
 }
 
 bool SubmissionInbox::put(SubmissionPtr submission) {

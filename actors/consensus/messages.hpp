@@ -30,7 +30,7 @@ struct Applied {
 /// submission is dropped unanswered (the node stops), it is called with `unavailable`.
 class Submission {
   public:
-    using Operation = std::variant<VerifiedTransaction, BatchItem>;
+    using Operation = std::variant<VerifiedTransaction, EncodedItem>;
     using Done = std::function<void(Result<Applied>)>;
 
     Submission(Operation operation, std::vector<std::string> blobs, bool dry_run,

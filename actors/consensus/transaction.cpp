@@ -92,8 +92,19 @@ Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::strin
     return verified;
 }
 
-Hash item_hash(const BatchItem& item) {
-    return crypto::Hasher().update("item/1|").update(encode(item)).finish();
+namespace {
+
+Hash hash_of_item(std::string_view bytes) {
+    return crypto::Hasher().update("item/1|").update(bytes).finish();
 }
+
+}  // namespace
+
+Hash item_hash(const BatchItem& item) {
+    return hash_of_item(encode(item));
+}
+
+EncodedItem::EncodedItem(BatchItem item)
+    : content(std::move(item)), bytes(encode(content)), hash(hash_of_item(bytes)) {}
 
 }  // namespace ait::consensus

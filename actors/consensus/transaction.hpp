@@ -85,6 +85,14 @@ struct OperationBatch {
     }
 };
 
+/// A batch item with its bytes, made once for hash and batch.
+struct EncodedItem {
+    EncodedItem(BatchItem item);  // NOLINT: wherever an item is taken
+    BatchItem content;
+    std::string bytes;  ///< canonical msgpack of it
+    Hash hash;          ///< item_hash
+};
+
 /// A transaction whose signature and form have been checked against a chain; not yet its rules.
 struct VerifiedTransaction {
     std::string wire{};  ///< canonical SignedTransaction bytes: the Merkle leaf is over these

@@ -27,8 +27,7 @@ struct Good {
         AIT_ASSERT(std::holds_alternative<ItemOutcome>(
             builder.add_item(toy::Chain::item("job-1", "note"))));
         const ExecutedBlock block = std::move(builder).seal(chain.validator);
-        const StoredBlock stored{toy::Chain::record(block, chain.certify(block)), block.header,
-                                 block.outcomes};
+        const StoredBlock stored = toy::Chain::stored(block, chain.certify(block));
         proof = std::move(prove_operation(stored, {1, 0, 0})).value();
         text = std::move(receipt_text({proof}, chain.genesis, &form_of)).value();
     }

@@ -199,6 +199,31 @@ T unpack_object(const msgpack::object& object, std::string_view field) {
 
 }  // namespace detail
 
+/// Puts together the canonical bytes of a struct from parts that are encoded already, so that large
+/// parts are copied once. The caller writes the fields in order.
+class Assembly {
+  public:
+    explicit Assembly(std::size_t bytes_expected) { bytes_.reserve(bytes_expected + 64); }
+    Assembly& list(std::size_t count) {
+        packer_.pack_array(static_cast<std::uint32_t>(count));
+        return *this;
+    }
+    Assembly& blob(std::string_view bytes) {
+        detail::pack_bin(packer_, bytes);
+        return *this;
+    }
+    Assembly& encoded(std::string_view bytes) {
+        bytes_ += bytes;
+        return *this;
+    }
+    [[nodiscard]] std::string take() { return std::move(bytes_); }
+
+  private:
+    std::string bytes_{};
+    detail::StringSink sink_{bytes_};
+    detail::Packer packer_{sink_};
+};
+
 /// Canonical bytes. Any thread.
 template <Described T>
 std::string encode(const T& value) {

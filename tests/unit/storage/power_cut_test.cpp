@@ -136,10 +136,11 @@ class Life {
     void work(consensus::ChainData& data) {
         try {
             for (auto blocks = random_() % 40; blocks > 0; --blocks) {
-                const auto sealed = chain_.next_block(data);
+                auto sealed = chain_.next_block(data);
+                const auto height = sealed.block.header.height;
                 if (!data.write(sealed).ok()) return;
                 if (!data.publish(sealed).ok()) return;
-                acknowledged_ = sealed.block.header.height;
+                acknowledged_ = height;
                 if (!data.prune_log().ok()) return;
             }
         } catch (const NodeEnded&) {
@@ -192,7 +193,7 @@ RealLog real_log(RealChain& chain, std::uint64_t blocks) {
         auto opened = consensus::open_chain(chain.place(disk, *env));
         EXPECT_TRUE(opened.ok());
         for (std::uint64_t i = 0; i < blocks; ++i) {
-            const auto sealed = chain.next_block(*opened.value().data);
+            auto sealed = chain.next_block(*opened.value().data);
             if (i > 0) log.records.push_back(log.end);
             EXPECT_TRUE(opened.value().data->write(sealed).ok());
             EXPECT_TRUE(opened.value().data->publish(sealed).ok());

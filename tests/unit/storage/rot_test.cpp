@@ -94,7 +94,7 @@ class UsedDisk {
         ASSERT_TRUE(opened.ok()) << render_error(opened.error());
         auto& data = *opened.value().data;
         for (int i = 0; i < blocks; ++i) {
-            const auto sealed = chain_.next_block(data);
+            auto sealed = chain_.next_block(data);
             ASSERT_TRUE(data.write(sealed).ok());
             ASSERT_TRUE(data.publish(sealed).ok());
             ASSERT_TRUE(data.prune_log().ok());
