@@ -43,6 +43,8 @@ def machine():
 def sound(report):
     if report["lost"] or report["doubled"] or report["open"]:
         raise servers.Failed(f"jobs were lost, doubled or left over: {report}")
+    if report["jobs"] == 0:
+        raise servers.Failed(f"no job was done: {report}")
     return report
 
 
@@ -158,6 +160,4 @@ def smoke(bench, place):
             flags = ["--seconds", 0.4, "--warm-up", 0.1, "--batch", batch]
             reports.append(sound(bench.load(server, *flags)))
             tell(len(reports), reports[-1])
-            if reports[-1]["jobs"] == 0:
-                raise servers.Failed(f"{server.name} finished no job")
     return {"study": "smoke", "reports": reports}

@@ -42,7 +42,6 @@ class Loop {
         if (!opened.ok()) return opened.error();
         const std::int64_t started_us = now_us();
         measure_from_us_ = started_us + options_.warm_up_ms * 1'000;
-        measure_until_us_ = measure_from_us_ + options_.measure_ms * 1'000;
         for (std::size_t i = 0; i < connections_.size(); ++i) {
             if (const Status begun = begin_request(i); !begun.ok()) return begun.error();
         }
@@ -188,6 +187,8 @@ class Loop {
     void begin_measuring(std::int64_t at_us) {
         is_measuring_ = true;
         measure_from_us_ = at_us;
+        // From now, not from the plan: a machine that stood still must not shorten the measurement.
+        measure_until_us_ = at_us + options_.measure_ms * 1'000;
         jobs_before_ = protocol_.jobs_done();
         figures_.cpu = read_cpu_times(options_.server_pid);
     }
