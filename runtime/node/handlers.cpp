@@ -224,7 +224,7 @@ Json status_json(NodeServices& services, const NodeParts& parts) {
                     .miners = services.liveness().alive_count(lost_ms),
                     .jobs_open = coordinator::load_counters(reader->state()).open,
                     .inference_url = services.liveness().inference_url(lost_ms),
-                    .url = parts.facts().url};
+                    .url = parts.facts().is_ready ? parts.facts().url : ""};
     return to_json_value(view);
 }
 

@@ -349,6 +349,7 @@ class Node final : public NodeServices, public NodeParts {
         gateway_->add_plain("/readyz",
                             [this](const net::HttpRequest& request) { return readiness(request); });
         gateway_->add_plain("/metrics", [this](const net::HttpRequest& request) {
+            if (!facts_.is_ready) return readiness(request);  // server_ is not in place
             const Status allowed = check_metrics_reader(request);
             if (!allowed.ok()) return refusal_of(allowed.error());
             const auto lost_ms =
@@ -397,8 +398,7 @@ class Node final : public NodeServices, public NodeParts {
         }
         probe_.look();
         if (const auto refusal = disk_watch_->refusal()) return refusal->what + " " + refusal->why;
-        if (const auto damage = scrubber_->figures().first_damage)
-            return damage->what + " " + damage->why;
+        if (const auto rot = scrubber_->figures().first_damage) return rot->what + " " + rot->why;
         return probe_.state().problem;
     }
 
