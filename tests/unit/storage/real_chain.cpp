@@ -169,12 +169,13 @@ consensus::SealedBlock RealChain::next_block(const consensus::ChainData& data) {
 
     consensus::SealedBlock sealed;
     sealed.block = std::move(builder).seal(people_[0]);
-    sealed.certificate.statement = {
+    consensus::Certificate certificate;
+    certificate.statement = {
         genesis_.chain,           genesis_id_,      0, consensus::VoteKind::finalize,
         sealed.block.header.view, sealed.block.hash};
-    sealed.certificate.signatures.push_back(
-        {0, consensus::sign_vote(sealed.certificate.statement, people_[0])});
+    certificate.signatures.push_back({0, consensus::sign_vote(certificate.statement, people_[0])});
     for (const auto& blob : sidecars_) sealed.sidecars.push_back({crypto::blake2b_256(blob), blob});
+    sealed.finish(std::move(certificate));
     AIT_ASSERT(sealed.block.header.height == made_.size() + 1);
     MadeBlock made{.hash = sealed.block.hash,
                    .writes = sealed.block.writes,
