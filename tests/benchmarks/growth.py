@@ -2,7 +2,6 @@
 and the memory of a job that waits."""
 
 import statistics
-import time
 
 import servers
 from compare import say
@@ -60,6 +59,7 @@ def grown(bench, place, kind):
         say(f"\na store with {size} {kind} jobs")
         node = bench.node(place)
         FILLS[kind](bench, node, size)
+        node.settle()
         nodes.append((size, node))
     runs = {size: [] for size, _ in nodes}
     for number in range(bench.arguments.rounds):
@@ -112,29 +112,19 @@ def store_study(bench, place):
     }
 
 
-def settled_memory(node):
-    """Resident bytes once the state has been flushed and nothing moves any more."""
-    last = node.resident_bytes()
-    for _ in range(40):
-        time.sleep(0.25)
-        now = node.resident_bytes()
-        if abs(now - last) < 256 * 1024:
-            return now
-        last = now
-    return last
-
-
 def memory_study(bench, place):
     """Two points, so that what a node takes anyway cancels out."""
     node = bench.node(place)
-    idle = settled_memory(node)
+    node.settle()
+    idle = node.resident_bytes()
     say(f"an empty node: {idle / 1e6:.1f} MB")
     first, second = bench.arguments.sizes or (200_000, 1_000_000)
     points = []
     waiting = 0
     for size in (first, second):
         waiting = fill_waiting(bench, node, size - waiting)
-        points.append((waiting, settled_memory(node)))
+        node.settle()
+        points.append((waiting, node.resident_bytes()))
         say(f"  {waiting} jobs wait: {points[-1][1] / 1e6:.1f} MB")
     (jobs_before, bytes_before), (jobs_after, bytes_after) = points
     each = (bytes_after - bytes_before) / (jobs_after - jobs_before)

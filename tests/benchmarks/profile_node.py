@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 
+import growth
 import servers
 from compare import say
 
@@ -21,6 +22,9 @@ def study(bench, place):
         raise servers.Failed("perf is not on this machine: install linux-perf, or leave it")
     arguments = bench.arguments
     node = bench.node(place)
+    if arguments.sizes:
+        growth.fill_waiting(bench, node, arguments.sizes[0])
+        node.settle()
     samples = place.folder / "perf.data"
     # The kernel's clock, because a virtual machine often has no counter of cycles.
     event = ["-e", "cpu-clock"]

@@ -23,6 +23,7 @@ import wire  # noqa: E402  (the keys of tests/acceptance)
 
 START_SECONDS = 60
 STOP_SECONDS = 60
+SETTLE_SECONDS = 60
 # The quota of unpaid jobs is there against spam and would end every load after a thousand jobs; a
 # job must outlive the longest study.
 PARAMETERS = {
@@ -135,6 +136,19 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def processor_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def settle(self):
+        """Waits until the server rests: what a load has left to do must not count for the next."""
+        end = time.monotonic() + SETTLE_SECONDS
+        busy = True
+        while busy and time.monotonic() < end:
+            before = self.processor_seconds()
+            time.sleep(1)
+            busy = self.processor_seconds() - before > 0.03
 
     def resident_bytes(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
