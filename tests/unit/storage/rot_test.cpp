@@ -196,7 +196,7 @@ TEST(RotAtRest, where_the_log_was_pruned_the_node_refuses_instead) {
     std::mt19937_64 random(test_seed() + 1);
     UsedDisk disk(test_seed() + 1, true);
     Tally tally;
-    expect_never_wrong(disk, random_flips(disk, random, flips_wanted() / 4), tally);
+    expect_never_wrong(disk, random_flips(disk, random, flips_wanted() / 10), tally);
     tell(tally);
     EXPECT_GT(tally["table"][Fate::refused], 0);
 }
@@ -216,7 +216,7 @@ TEST(RotAtRest, every_bit_of_what_tells_rocksdb_its_files) {
     // The length fields are what is treacherous; of the rest a sample will do.
     std::mt19937_64 random(test_seed());
     std::shuffle(flips.begin(), flips.end(), random);
-    if (flips_wanted() <= 1'000) flips.resize(std::min<std::size_t>(flips.size(), 800));
+    if (flips_wanted() <= 1'000) flips.resize(std::min<std::size_t>(flips.size(), 200));
     Tally tally;
     expect_never_wrong(disk, flips, tally);
     tell(tally);
