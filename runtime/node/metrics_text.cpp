@@ -14,6 +14,18 @@ struct Sample {
     double value;
 };
 
+std::string refusals_text(const net::HttpCounters& http) {
+    std::string text =
+        "# HELP aitbc_http_refused_total Requests turned away before a handler.\n# TYPE "
+        "aitbc_http_refused_total counter\n";
+    for (std::size_t i = 0; i < net::http_refusal_count; ++i) {
+        text += fmt::format("aitbc_http_refused_total{{reason=\"{}\"}} {}\n",
+                            net::http_refusal_name(static_cast<net::HttpRefusal>(i)),
+                            http.refused_total[i]);
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricsInput& input) {
@@ -67,15 +79,7 @@ std::string metrics_text(const MetricsInput& input) {
         text += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", sample.name, sample.help,
                             sample.type, sample.value);
     }
-    text +=
-        "# HELP aitbc_http_refused_total Requests turned away before a handler.\n# TYPE "
-        "aitbc_http_refused_total counter\n";
-    for (std::size_t i = 0; i < net::http_refusal_count; ++i) {
-        text += fmt::format("aitbc_http_refused_total{{reason=\"{}\"}} {}\n",
-                            net::http_refusal_name(static_cast<net::HttpRefusal>(i)),
-                            input.http.refused_total[i]);
-    }
-    return text;
+    return text + refusals_text(input.http);
 }
 
 }  // namespace ait::node
