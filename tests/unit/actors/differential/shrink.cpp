@@ -25,11 +25,12 @@ std::uint64_t& progress() {
     return *static_cast<std::uint64_t*>(shared);
 }
 
-/// Without the numbers: how it fails, not where.
+/// Without the numbers and hexadecimal names: how it fails, not where.
 std::string manner_of(const std::string& failure) {
     std::string manner;
     for (const char c : failure.substr(0, failure.find(" is \""))) {
-        if (c < '0' || c > '9') manner += c;
+        const bool is_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (!is_digit) manner += c;
     }
     return manner.substr(0, 40);
 }
