@@ -33,7 +33,7 @@ std::map<std::string, std::string, std::less<>> all_of(const StateReader& reader
 void expect_blocks(const RealChain& chain, const consensus::ChainReader& reader) {
     for (std::uint64_t height = 1; height <= reader.height(); ++height) {
         const auto& made = chain.made()[height - 1];
-        for (const auto& hash : made.transactions) {
+        for (const auto& hash : made.operations) {
             const auto position = reader.find_operation(hash);
             ASSERT_TRUE(position.has_value()) << height;
             EXPECT_EQ(position->height, height);

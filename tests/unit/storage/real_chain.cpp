@@ -103,7 +103,8 @@ std::string RealChain::add_item(consensus::BlockBuilder& builder, const Address&
                               .idempotency_key = {},
                               .kind = std::string(kind),
                               .body = Blob{std::move(body)},
-                              .blobs = {}};
+                              .blobs = {},
+                              .salt = random_()};  // asked twice is two operations
     for (const auto& blob : blobs) item.blobs.push_back(crypto::blake2b_256(blob));
     const auto admission = builder.add_item(item);
     if (!std::holds_alternative<consensus::ItemOutcome>(admission)) return "";
@@ -181,13 +182,9 @@ consensus::SealedBlock RealChain::next_block(const consensus::ChainData& data) {
                    .writes = sealed.block.writes,
                    .wire = wire_of(sealed.block.encoded_header, sealed.block.transactions,
                                    sealed.block.outcomes),
-                   .transactions = {},
+                   .operations = {},
                    .blobs = sidecars_};
-    for (const auto& wire : sealed.block.transactions) {
-        auto transaction = decode<consensus::SignedTransaction>(wire);
-        AIT_ASSERT(transaction.ok());
-        made.transactions.push_back(crypto::blake2b_256(transaction.value().signed_bytes.bytes));
-    }
+    for (const auto& place : sealed.block.operations) made.operations.push_back(place.operation);
     made_.push_back(std::move(made));
     return sealed;
 }
@@ -220,7 +217,7 @@ std::string RealChain::answers(const consensus::ChainData& data) const {
         std::vector<std::string> outcomes;
         for (const auto& outcome : block.value()->outcomes) outcomes.push_back(encode(outcome));
         all += wire_of(block.value()->record.header.bytes, transactions, outcomes);
-        for (const auto& hash : made_.at(height - 1).transactions) {
+        for (const auto& hash : made_.at(height - 1).operations) {
             const auto position = reader->find_operation(hash);
             all += position ? encode(*position) : "no operation;";
         }

@@ -21,8 +21,8 @@ struct NodeEnded {
 struct MadeBlock {
     Hash hash{};
     WriteSet writes{};
-    std::string wire{};                ///< header, transactions, outcomes
-    std::vector<Hash> transactions{};  ///< found by find_operation
+    std::string wire{};              ///< header, transactions, outcomes
+    std::vector<Hash> operations{};  ///< found by find_operation
     std::vector<std::string> blobs{};
 };
 
