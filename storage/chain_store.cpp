@@ -13,107 +13,15 @@
 #include "runtime/base/assert.hpp"
 #include "runtime/base/bytes.hpp"
 #include "runtime/base/limits.hpp"
-#include "storage/resident_keys.hpp"
+#include "storage/layers.hpp"
 #include "storage/rocks.hpp"
 
 namespace ait::storage {
 namespace {
 
 constexpr std::string_view height_key = "height";
-constexpr std::size_t entry_overhead_bytes = 96;  // of a map's node and two small strings
-constexpr std::size_t data_column_count = column_count - 1;  // meta holds only the height
-static_assert(static_cast<std::size_t>(Column::meta) == data_column_count);
-
-std::size_t bytes_of(const std::string& key, const std::optional<std::string>& value) {
-    return entry_overhead_bytes + key.size() + (value.has_value() ? value->size() : 0);
-}
-
-/// Published and not yet in RocksDB: a write set for each table.
-struct Layer {
-    std::array<WriteSet, data_column_count> columns;
-    std::size_t bytes = 0;
-
-    [[nodiscard]] const WriteSet& column(Column which) const {
-        return columns.at(static_cast<std::size_t>(which));
-    }
-    [[nodiscard]] bool is_empty() const { return bytes == 0; }
-
-    void set(Column which, std::string key, std::optional<std::string> value) {
-        WriteSet single;
-        single.emplace(std::move(key), std::move(value));
-        add(which, std::move(single));
-    }
-    /// As if it had never been written.
-    void forget(Column which, const std::string& key) {
-        WriteSet& own = columns.at(static_cast<std::size_t>(which));
-        const auto entry = own.find(key);
-        if (entry == own.end()) return;
-        bytes -= bytes_of(entry->first, entry->second);
-        own.erase(entry);
-    }
-    [[nodiscard]] bool has_erased(Column which, const std::string& key) const {
-        const auto entry = column(which).find(key);
-        return entry != column(which).end() && !entry->second.has_value();
-    }
-    /// Moves the nodes over, so that publishing a block allocates nothing for its state.
-    void add(Column which, WriteSet&& writes) {
-        WriteSet& own = columns.at(static_cast<std::size_t>(which));
-        for (const auto& [key, value] : writes) bytes += bytes_of(key, value);
-        own.merge(writes);
-        for (auto& [key, value] : writes) {  // keys that both had
-            auto& old = own.find(key)->second;
-            bytes -= bytes_of(key, old);
-            old = std::move(value);
-        }
-    }
-};
-
-/// What a published table shows: the resident keys, and for all others the newer layer over the one
-/// being flushed over RocksDB.
-class LayeredColumn final : public StateReader {
-  public:
-    LayeredColumn(const Layer& newer, const Layer& older, Column which, DatabaseColumn stored,
-                  const ResidentKeys* resident)
-        : newer_(&newer.column(which)),
-          older_(&older.column(which)),
-          stored_(std::move(stored)),
-          resident_(resident) {}
-
-    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
-        if (resident_ != nullptr && resident_->covers(key)) return resident_->get(key);
-        for (const auto* writes : {newer_, older_}) {
-            if (const auto found = writes->find(key); found != writes->end()) return found->second;
-        }
-        return stored_.get(key);
-    }
-    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
-        if (resident_ != nullptr && resident_->covers(prefix))
-            return resident_->scan(prefix, from, visit);
-        scan_merged(*newer_, Flushing{*older_, stored_}, prefix, from, visit);
-    }
-    [[nodiscard]] const std::optional<Error>& failure() const noexcept { return stored_.failure(); }
-
-  private:
-    struct Flushing final : StateReader {
-        Flushing(const WriteSet& given_writes, const StateReader& given_base)
-            : writes(&given_writes), base(&given_base) {}
-        [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
-            const auto found = writes->find(key);
-            return found == writes->end() ? base->get(key) : found->second;
-        }
-        void scan(std::string_view prefix, std::string_view from,
-                  const Visit& visit) const override {
-            scan_merged(*writes, *base, prefix, from, visit);
-        }
-        const WriteSet* writes;
-        const StateReader* base;
-    };
-
-    const WriteSet* newer_;
-    const WriteSet* older_;
-    DatabaseColumn stored_;
-    const ResidentKeys* resident_;
-};
+/// About as much as is executed again in a second or two.
+constexpr std::size_t unsynced_bytes_max = 16U * 1024 * 1024;
 
 Error store_failed(const Error& cause) {
     return Error{ErrorCode::storage_failed,
@@ -148,6 +56,7 @@ struct ChainStore::Implementation {
     Status load_resident();
     void publish_resident(WriteSet& state);
     Status flush();
+    Status sync_now_and_then();
     Status write_layer(const Layer& layer, std::optional<std::uint64_t> layer_height);
     void run_flusher();
     void stop_flusher();
@@ -170,7 +79,8 @@ struct ChainStore::Implementation {
     std::optional<std::uint64_t> flushed_height;
     std::optional<Error> failure;
 
-    std::mutex flush_mutex;  // taken before gate
+    std::mutex flush_mutex;          // taken before gate
+    std::size_t unsynced_bytes = 0;  // under flush_mutex
 
     std::mutex flusher_mutex;  // taken last
     std::condition_variable flusher_wakes;
@@ -199,9 +109,9 @@ Status ChainStore::Implementation::load_height() {
     for (std::size_t i = column_count; i-- > 0;) {
         const bool is_meta = i == data_column_count;
         std::string value;
-        auto status = database.rocks->Get(read_options, database.columns.at(i),
-                                          is_meta ? prefix + std::string(height_key) : stamp_key(),
-                                          &value);
+        auto status =
+            database.rocks->Get(read_options, database.columns.at(i),
+                                is_meta ? prefix + std::string(height_key) : stamp_key(), &value);
         if (!status.ok() && !status.IsNotFound())
             return from_rocksdb(status, "read the height of a chain");
         if (is_meta && status.ok()) found = value;
@@ -277,6 +187,7 @@ Status ChainStore::Implementation::flush() {
             failure = store_failed(written.error());
         return written;
     }
+    unsynced_bytes += flushing.bytes;
     std::swap(done, flushing);
     flushed_height = flushing_height;
     return {};
@@ -313,6 +224,22 @@ Status ChainStore::Implementation::write_layer(const Layer& layer,
     return {};
 }
 
+/// Bounds what has to be executed again after a loss of power: a crash alone loses nothing of what
+/// was written here.
+Status ChainStore::Implementation::sync_now_and_then() {
+    {
+        const std::lock_guard one_at_a_time(flush_mutex);
+        if (unsynced_bytes < unsynced_bytes_max) return {};
+        unsynced_bytes = 0;
+    }
+    const auto status = database.rocks->SyncWAL();
+    if (status.ok()) return {};
+    const Error error = store_failed(from_rocksdb(status, "sync its log"));
+    const auto exclusive = lock();
+    failure = error;
+    return error;
+}
+
 void ChainStore::Implementation::run_flusher() {
     std::unique_lock waiting(flusher_mutex);
     while (true) {
@@ -325,7 +252,7 @@ void ChainStore::Implementation::run_flusher() {
         waiting.unlock();
         // A failure is kept and refuses the next publish, where it is handled; a full disk is tried
         // again after the interval.
-        const bool flushed = flush().ok();
+        const bool flushed = flush().ok() && sync_now_and_then().ok();
         waiting.lock();
         if (!flushed) flusher_has_work = true;
     }

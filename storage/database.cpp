@@ -19,7 +19,7 @@ namespace {
 constexpr std::array<std::string_view, column_count> column_names{"state",  "blocks", "index",
                                                                   "events", "blobs",  "meta"};
 constexpr std::string_view format_key = "format";  // no chain's prefix begins with 'f'
-constexpr std::string_view format_version = "1";
+constexpr std::string_view format_version = "2";
 constexpr std::string_view resumed_key = "resumed";  // nobody reads it
 static_assert('f' > 64, "chain prefixes begin with the length of a name");
 

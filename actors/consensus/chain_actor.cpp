@@ -1,7 +1,7 @@
 #include "actors/consensus/chain_actor.hpp"
 
-#include <caf/all.hpp>
 #include <algorithm>
+#include <caf/all.hpp>
 #include <deque>
 
 #include "actors/supervision.hpp"
@@ -106,10 +106,9 @@ Status check_blobs(const Submission& submission, const ChainReader& reader) {
     }
     for (const auto& hash : brought) {
         if (std::binary_search(named.begin(), named.end(), hash)) continue;
-        return Error{ErrorCode::invalid_argument,
-                     "A blob came along that the operation does not name.",
-                     "Its hash is " + to_hex(hash.view()) + ".",
-                     "Send only what the operation names."};
+        return Error{
+            ErrorCode::invalid_argument, "A blob came along that the operation does not name.",
+            "Its hash is " + to_hex(hash.view()) + ".", "Send only what the operation names."};
     }
     return {};
 }
@@ -137,6 +136,7 @@ class Chain {
         }
         pool_bytes_ += submission->bytes();
         pool_.push_back(submission);
+        services_.figures.pool_operations = pool_.size();
         gather();
     }
 

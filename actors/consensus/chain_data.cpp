@@ -57,8 +57,8 @@ storage::BlockWrites writes_of(SealedBlock& sealed) {
 }
 
 /// Appends a block's events with indexes above `after`, as far as there is room.
-Status add_events(const BlockArchive& archive, std::uint64_t height,
-                  std::int64_t after, std::size_t count_max, std::vector<StoredEvent>& events) {
+Status add_events(const BlockArchive& archive, std::uint64_t height, std::int64_t after,
+                  std::size_t count_max, std::vector<StoredEvent>& events) {
     auto record = decode<BlockRecord>(archive.record.bytes);
     if (!record.ok()) return record.error();
     const auto header = decode<BlockHeader>(record.value().header.bytes);
@@ -110,8 +110,9 @@ class StoreReader final : public ChainReader {
         if (!record.ok()) return record.error();
         auto header = decode<BlockHeader>(record.value().header.bytes);
         if (!header.ok()) return header.error();
-        StoredBlock block{
-            .record = std::move(record).value(), .header = std::move(header).value(), .outcomes = {}};
+        StoredBlock block{.record = std::move(record).value(),
+                          .header = std::move(header).value(),
+                          .outcomes = {}};
         for (const auto& encoded : archive.value().outcomes) {
             auto outcome = decode<TransactionOutcome>(encoded.bytes);
             if (!outcome.ok()) return outcome.error();
@@ -273,11 +274,10 @@ Status ChainData::check_sidecars(const SealedBlock& sealed) const {
         auto stored = guard.find_blob(hash.view());
         if (!stored.ok()) return stored.error();
         if (!stored.value()) {
-            return Error{ErrorCode::corrupt_data,
-                         "A blob of block " + std::to_string(sealed.block.header.height) +
-                             " is missing.",
-                         "Its hash is " + to_hex(hash.view()) + ".",
-                         "Restore the log from a backup."};
+            return Error{
+                ErrorCode::corrupt_data,
+                "A blob of block " + std::to_string(sealed.block.header.height) + " is missing.",
+                "Its hash is " + to_hex(hash.view()) + ".", "Restore the log from a backup."};
         }
     }
     return {};
@@ -302,9 +302,9 @@ Status ChainData::replay(std::uint64_t height, std::string_view payload) {
     SealedBlock sealed;
     {
         const auto guard = store_->read();
-        auto executed = execute_block(options_.rules,
-                                      {options_.genesis, genesis_id_, tip_, guard.state()},
-                                      record.value(), Signatures::trusted);
+        auto executed =
+            execute_block(options_.rules, {options_.genesis, genesis_id_, tip_, guard.state()},
+                          record.value(), Signatures::trusted);
         if (!executed.ok()) return executed.error();
         sealed.block = std::move(executed).value();
     }

@@ -233,8 +233,8 @@ Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::stri
     auto outcome = rule->apply(view_, body, context);
     if (!outcome.ok()) return outcome.error();
     had_effect_ = attempt.has_written() || !outcome.value().events.empty();
-    // What had no effect comes into no block, so its key must not come into the state either: nobody
-    // who executes the block would write it.
+    // What had no effect comes into no block, so its key must not come into the state either:
+    // nobody who executes the block would write it.
     if (had_effect_ && !idempotency_key.empty()) {
         store_record(view_,
                      key_in_bucket(key_bucket(time_unix_ms_), context.principal, idempotency_key),
@@ -246,8 +246,8 @@ Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::stri
 
 void BlockBuilder::place(const Hash& operation, std::size_t transaction, std::size_t item,
                          std::span<const Hash> blobs) {
-    operations_.push_back({operation, static_cast<std::uint32_t>(transaction),
-                           static_cast<std::uint32_t>(item)});
+    operations_.push_back(
+        {operation, static_cast<std::uint32_t>(transaction), static_cast<std::uint32_t>(item)});
     blobs_.insert(blobs_.end(), blobs.begin(), blobs.end());
 }
 

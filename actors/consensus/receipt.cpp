@@ -30,6 +30,7 @@ struct ProvenOperation {
     std::string body{};
     VerifiedTransaction transaction{};
     Address principal{};
+    std::uint32_t thing = 0;  ///< which of the things that the transaction is about
     ItemOutcome outcome{};
     BlockHeader header{};
     Hash block_hash{};
@@ -62,11 +63,12 @@ Status take_operation(const OperationProof& proof, ProvenOperation& proven) {
         proven.kind = item.kind;
         proven.body = item.body.bytes;
         proven.principal = item.principal;
-    } else if (proof.item != 0) {
-        return refuse("It names an item of what is no batch.");
+    } else {
+        proven.thing = static_cast<std::uint32_t>(proof.item);
     }
-    if (proof.item >= proof.outcome.items.size()) return refuse("The outcome has no such item.");
-    proven.outcome = proof.outcome.items[proof.item];
+    const std::size_t item = content.kind == batch_kind ? proof.item : 0;
+    if (item >= proof.outcome.items.size()) return refuse("The outcome has no such item.");
+    proven.outcome = proof.outcome.items[item];
     return {};
 }
 
@@ -95,6 +97,19 @@ Result<ProvenOperation> check_proof(const OperationProof& proof, const Genesis& 
     return proven;
 }
 
+/// Leaves the one thing of many that the proof is about.
+Status narrow(Json& part, std::string_view items, std::uint32_t thing) {
+    if (items.empty()) {
+        return thing == 0 ? Status{} : refuse("It names an item of what is no batch.");
+    }
+    const auto list = part.find(items);
+    if (list == part.end() || !list->is_array() || thing >= list->size())
+        return refuse("The transaction has no such item.");
+    Json one = std::move((*list)[thing]);
+    part = std::move(one);
+    return {};
+}
+
 Result<Json> proof_section(const OperationProof& proof, const ProvenOperation& proven,
                            const FormFinder& forms) {
     const TransactionForm* form = forms(proven.kind);
@@ -104,6 +119,10 @@ Result<Json> proof_section(const OperationProof& proof, const ProvenOperation& p
     if (!body.ok()) return body.error();
     auto answer = parse_form(form->response(proven.outcome.response.bytes));
     if (!answer.ok()) return answer.error();
+    for (Json* part : {&body.value(), &answer.value()}) {
+        const Status narrowed = narrow(*part, form->items, proven.thing);
+        if (!narrowed.ok()) return narrowed.error();
+    }
     Json events = Json::array();
     for (const auto& event : proven.outcome.events) events.push_back(event.kind);
     return Json{{"kind", proven.kind},
@@ -187,7 +206,8 @@ Result<OperationProof> prove_operation(const StoredBlock& block,
     for (const auto& wire : block.record.transactions)
         leaves.push_back(transaction_leaf(wire.bytes));
     std::vector<Hash> outcome_leaves;
-    for (const auto& outcome : block.outcomes) outcome_leaves.push_back(outcome_leaf(encode(outcome)));
+    for (const auto& outcome : block.outcomes)
+        outcome_leaves.push_back(outcome_leaf(encode(outcome)));
     return OperationProof{.transaction = block.record.transactions[index],
                           .index = index,
                           .item = position.item,

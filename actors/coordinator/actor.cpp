@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "actors/coordinator/messages.hpp"
+#include "actors/coordinator/queue.hpp"
 #include "actors/miner/messages.hpp"
 #include "actors/supervision.hpp"
 #include "net/http_server.hpp"
@@ -85,6 +86,7 @@ class Shell {
 
     /// First come, first served: who has waited longest is tried first.
     void on_block() {
+        if (waiting_.empty() || is_queue_empty(services_.reader()->state())) return;
         for (std::size_t count = waiting_.size(); count > 0; --count) {
             auto poll = std::move(waiting_.front());
             waiting_.pop_front();
@@ -139,7 +141,7 @@ class Shell {
 
     void lease(std::shared_ptr<Poll> poll) {
         services_.propose(lease_operation(*poll), [self = CoordinatorActor(self_),
-                                                 poll](Result<consensus::Applied> applied) {
+                                                   poll](Result<consensus::Applied> applied) {
             caf::anon_send(self,
                            LeaseDecided{poll, std::make_shared<const Result<consensus::Applied>>(
                                                   std::move(applied))});
@@ -206,15 +208,15 @@ void poll_jobs(NodeServices& services, Call call, Respond respond) {
     const std::int64_t wait_ms = std::clamp<std::int64_t>(input_integer(call.input, "wait", 0), 0,
                                                           limits::long_poll_ms_max / 1000) *
                                  1000;
-    auto poll = std::make_shared<Poll>(Poll{
-              .miner = call.principal.account,
-              .count_max = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
-                  input_integer(call.input, "max", 1), 1, limits::lease_jobs_max)),
-              .deadline_unix_ms = services.clock().now_unix_ms() + wait_ms,
-              .respond = std::move(respond),
-              .is_gone = [exchange = call.exchange] {
-                  return exchange != nullptr && exchange->is_closed();
-              }});
+    auto poll = std::make_shared<Poll>(
+        Poll{.miner = call.principal.account,
+             .count_max = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+                 input_integer(call.input, "max", 1), 1, limits::lease_jobs_max)),
+             .deadline_unix_ms = services.clock().now_unix_ms() + wait_ms,
+             .respond = std::move(respond),
+             .is_gone = [exchange = call.exchange] {
+                 return exchange != nullptr && exchange->is_closed();
+             }});
     // The shortest way first: straight to the chain. Only who gets nothing waits at the desk.
     services.propose(lease_operation(*poll), [&services, poll](Result<consensus::Applied> applied) {
         if (!applied.ok()) return poll->respond(applied.error());

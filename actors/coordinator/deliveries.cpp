@@ -49,8 +49,9 @@ Status check_signed(const CompleteJob& tx, const Job& job) {
         return not_taken("It is for another payload than the job's.", "Repeat the leased hash.");
     }
     if (tx.price_per_hour != job.lease->price_per_hour) {
-        return not_taken("It names " + to_text(tx.price_per_hour) + " AIT an hour; the lease says " +
-                             to_text(job.lease->price_per_hour) + ".",
+        return not_taken("It names " + to_text(tx.price_per_hour) +
+                             " AIT an hour; the lease says " + to_text(job.lease->price_per_hour) +
+                             ".",
                          "Repeat the leased price.");
     }
     if (tx.ended_at < tx.started_at) return not_taken("It ended before it started.", "");
@@ -132,10 +133,9 @@ class Collection {
     }
     void refuse(const std::string& job_id, const Error& error) {
         if (!first_) first_ = error;
-        answer_.results.push_back(
-            {.job_id = job_id,
-             .error = std::string(error_code_row(error.code).name),
-             .why = error.why.substr(0, limits::error_text_bytes_max)});
+        answer_.results.push_back({.job_id = job_id,
+                                   .error = std::string(error_code_row(error.code).name),
+                                   .why = error.why.substr(0, limits::error_text_bytes_max)});
     }
     Result<Outcome> outcome(Events events) && {
         if (!any_taken_) return first_.value_or(not_taken("There is none.", "Send some."));
@@ -218,8 +218,7 @@ Result<Outcome> apply(StateView& view, const FailJob& tx, const Context& context
     const JobError error{.code = tx.error_code, .message = tx.message};
     Outcome outcome;
     end_lease(view, job,
-              {.end = AttemptEnd::failed,
-               .fault = tx.retryable ? Fault::of_miner : Fault::of_job},
+              {.end = AttemptEnd::failed, .fault = tx.retryable ? Fault::of_miner : Fault::of_job},
               context);
     bool requeued = false;
     if (tx.retryable) {

@@ -9,7 +9,7 @@
 namespace ait::coordinator {
 
 /// The job, if the principal holds exactly this attempt of it. Errors: not_found, lease_lost. Pure.
-Result<Job> held_job(const storage::StateView& view, std::string_view job_id,
-                     std::uint32_t attempt, const consensus::Context& context);
+Result<Job> held_job(const storage::StateView& view, std::string_view job_id, std::uint32_t attempt,
+                     const consensus::Context& context);
 
 }  // namespace ait::coordinator

@@ -98,7 +98,8 @@ void insert_job(StateView& view, const Job& job) {
 
 void walk_records(const StateReader& reader, std::string_view after,
                   const std::function<bool(const Job&)>& visit) {
-    const std::string from = keyed(record_prefix, after) + (after.empty() ? "" : std::string(1, '\0'));
+    const std::string from =
+        keyed(record_prefix, after) + (after.empty() ? "" : std::string(1, '\0'));
     reader.scan(record_prefix, from, [&](std::string_view, std::string_view bytes) {
         const auto job = consensus::decode_record<Job>(bytes);
         AIT_ASSERT(job.ok());

@@ -93,7 +93,8 @@ struct Delivery {
                           field("completion_tokens", &T::completion_tokens, ""),
                           field("duration_ms", &T::duration_ms, ""),
                           field("paid_duration_ms", &T::paid_duration_ms, ""),
-                          field("transaction", &T::transaction, ""), field("item", &T::item, "")};
+                          field("transaction", &T::transaction, ""),
+                          field("item", &T::item, "")};
     }
 };
 

@@ -260,6 +260,15 @@ class Turns {
 
 }  // namespace
 
+bool is_queue_empty(const StateReader& reader) {
+    bool is_empty = true;
+    reader.scan(wait_prefix, wait_prefix, [&](std::string_view, std::string_view) {
+        is_empty = false;
+        return false;
+    });
+    return is_empty;
+}
+
 void put_in_queue(StateView& view, const Job& job) {
     view.put(wait_key(job), job.id);
 }

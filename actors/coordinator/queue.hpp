@@ -26,6 +26,7 @@ inline constexpr std::size_t queue_scan_max = 1'024;
 /// Jobs of one owner that a turn passes over because this miner may not have them now.
 inline constexpr std::size_t queue_passed_over_max = 16;
 
+[[nodiscard]] bool is_queue_empty(const storage::StateReader& reader);
 void put_in_queue(storage::StateView& view, const Job& job);
 void take_from_queue(storage::StateView& view, const Job& job);
 

@@ -28,7 +28,8 @@ struct Deliveries {
     std::vector<std::string> results{};
 };
 
-/// Reads the input of job.deliver: 1 to lease_jobs_max results. Errors: invalid_argument, too_large.
+/// Reads the input of job.deliver: 1 to lease_jobs_max results. Errors: invalid_argument,
+/// too_large.
 Result<Deliveries> read_results(const Json& input);
 
 }  // namespace ait::coordinator

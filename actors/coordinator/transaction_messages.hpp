@@ -414,8 +414,8 @@ struct DeliveredResult {
     }
 };
 
-/// "job.deliver", by a node for a signed-in miner: results of jobs that carry no money. They have no
-/// receipt, since nothing of them is signed by the miner.
+/// "job.deliver", by a node for a signed-in miner: results of jobs that carry no money. They have
+/// no receipt, since nothing of them is signed by the miner.
 struct DeliverResults {
     std::vector<DeliveredResult> results{};
     static constexpr auto fields() {
@@ -437,16 +437,17 @@ struct ResultAnswer {
     std::string why{};
     static constexpr auto fields() {
         using T = ResultAnswer;
-        return std::tuple{field("job_id", &T::job_id, "Which job."),
-                          field("taken", &T::taken, "False: see error; drop the work on it."),
-                          field("status", &T::status, "Where the job is; of those that were taken."),
-                          field("payment_state", &T::payment_state, "Whether it is paid."),
-                          field("paid_duration_ms", &T::paid_duration_ms, "Time that counts."),
-                          field("paid_to_miner", &T::paid_to_miner, "The miner's pay, if settled."),
-                          field("fee", &T::fee, "The network's fee, if settled."),
-                          field("refunded", &T::refunded, "Back to the payer, if settled."),
-                          field("error", &T::error, "Error code of one that was not taken.", 64),
-                          field("why", &T::why, "Why it was not.", limits::error_text_bytes_max)};
+        return std::tuple{
+            field("job_id", &T::job_id, "Which job."),
+            field("taken", &T::taken, "False: see error; drop the work on it."),
+            field("status", &T::status, "Where the job is; of those that were taken."),
+            field("payment_state", &T::payment_state, "Whether it is paid."),
+            field("paid_duration_ms", &T::paid_duration_ms, "Time that counts."),
+            field("paid_to_miner", &T::paid_to_miner, "The miner's pay, if settled."),
+            field("fee", &T::fee, "The network's fee, if settled."),
+            field("refunded", &T::refunded, "Back to the payer, if settled."),
+            field("error", &T::error, "Error code of one that was not taken.", 64),
+            field("why", &T::why, "Why it was not.", limits::error_text_bytes_max)};
     }
 };
 

@@ -53,6 +53,9 @@ struct TransactionForm {
     Result<std::string> (*encode)(std::string_view json) = nullptr;  ///< strict JSON -> body bytes
     Result<std::string> (*decode)(std::string_view body) = nullptr;  ///< body bytes -> JSON text
     Result<std::string> (*response)(std::string_view bytes) = nullptr;  ///< outcome -> JSON text
+    /// Of a transaction about many things that each may need a proof of its own: the list's name in
+    /// body and answer.
+    std::string_view items = "";
 };
 
 struct Operation {

@@ -132,13 +132,15 @@ constexpr std::array rows{
            .meaning = "Bearer token of each role on TCP, by reference: file:/path or env:NAME.",
            .assign = assign<&N::gateway, &GatewaySection::tokens>},
 
-    KeyRow{.name = "chain.block_wait_ms",
-           .type = KeyType::integer,
-           .default_text = "1",
-           .minimum = 0,
-           .maximum = 1'000,
-           .meaning = "How long a leader gathers transactions before it closes a block.",
-           .assign = assign<&N::chain, &ChainSection::block_wait_ms>},
+    KeyRow{
+        .name = "chain.block_wait_ms",
+        .type = KeyType::integer,
+        .default_text = "2",
+        .minimum = 0,
+        .maximum = 1'000,
+        .meaning =
+            "How long a leader waits at most for those that the last block answered to come again.",
+        .assign = assign<&N::chain, &ChainSection::block_wait_ms>},
 
     KeyRow{.name = "storage.segment_bytes",
            .type = KeyType::integer,

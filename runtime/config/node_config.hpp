@@ -33,7 +33,7 @@ struct GatewaySection {
 };
 
 struct ChainSection {
-    std::uint32_t block_wait_ms = 0;
+    std::uint32_t block_wait_ms = 2;
 };
 
 struct StorageSection {

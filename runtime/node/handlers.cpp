@@ -133,10 +133,17 @@ Result<Json> job_receipt(const QueryContext& context, const Json& input) {
                          "; a receipt is made of a delivered result.",
                      "Wait for it: aitbc client result " + id + " --wait"};
     }
+    if (job->delivery->miner_key.is_zero()) {
+        return Error{ErrorCode::unsupported, "The job has no receipt.",
+                     "Its result was delivered without the miner's signature, as results of jobs "
+                     "without money may be.",
+                     "Fund a job before it is done to get one."};
+    }
     std::vector<consensus::OperationProof> proofs;
     for (const Hash& hash : {job->delivery->transaction, job->payment.transaction}) {
         if (hash.is_zero()) continue;
-        const auto position = context.chain.find_operation(hash);
+        auto position = context.chain.find_operation(hash);
+        if (position && hash == job->delivery->transaction) position->item = job->delivery->item;
         if (!position) {
             return Error{ErrorCode::not_found, "The block of the receipt is not kept any more.",
                          "Operation " + to_hex(hash.view()) + ".",

@@ -29,6 +29,8 @@ WITHOUT_COMMAND = {
     "job.lease",
     "job.renew",
     "job.complete",
+    "job.complete_batch",
+    "job.deliver",
     "job.fail",
     "miner.session",
     "miner.heartbeat",

@@ -30,12 +30,14 @@ Result<std::string> body_to_json(std::string_view bytes) {
 
 /// `Tx` is the body's struct, `Answer` the struct in its outcome.
 template <Described Tx, Described Answer>
-constexpr TransactionForm transaction_form(std::string_view kind, bool account_signed) {
+constexpr TransactionForm transaction_form(std::string_view kind, bool account_signed,
+                                           std::string_view items = "") {
     return {.kind = kind,
             .account_signed = account_signed,
             .encode = &detail::json_to_body<Tx>,
             .decode = &detail::body_to_json<Tx>,
-            .response = &detail::body_to_json<Answer>};
+            .response = &detail::body_to_json<Answer>,
+            .items = items};
 }
 
 }  // namespace ait

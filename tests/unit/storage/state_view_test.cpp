@@ -120,6 +120,35 @@ TEST(StateView, three_levels_behave_like_one_map_under_random_operations) {
     }
 }
 
+// Breaks if a refused operation could leave anything behind.
+TEST(StateView, an_attempt_that_is_not_kept_leaves_no_trace) {
+    const std::uint64_t seed = test_seed();
+    SCOPED_TRACE(replay_hint());
+    std::mt19937_64 random(seed);
+    const MemoryState base;
+    StateView view(base);
+    for (int round = 0; round < 500; ++round) {
+        const WriteSet before = view.writes();
+        const bool is_kept = random() % 2 == 0;
+        {
+            StateView::Attempt attempt(view);
+            EXPECT_FALSE(attempt.has_written());
+            for (auto count = 1 + random() % 6; count > 0; --count) {
+                const std::string key = std::to_string(random() % 10);
+                if (random() % 3 == 0)
+                    view.erase(key);
+                else
+                    view.put(key, std::to_string(random()));
+            }
+            EXPECT_TRUE(attempt.has_written());
+            if (is_kept) attempt.keep();
+        }
+        if (!is_kept) {
+            ASSERT_EQ(view.writes(), before) << "round " << round;
+        }
+    }
+}
+
 // Source: RFC 3720, appendix B.4.
 TEST(Checksum, crc32c_gives_the_published_values_in_both_forms) {
     std::string rising;

@@ -115,6 +115,25 @@ TEST(BlockBuilder, block_time_never_runs_backwards_even_when_the_clock_does) {
     EXPECT_EQ(chain.builder(1).time_unix_ms(), 9'000);
 }
 
+// Breaks if an answered operation could be too long to be read back: the node would not start
+// again.
+TEST(BlockBuilder, an_item_longer_than_a_log_can_give_back_is_refused) {
+    const Chain chain;
+    auto builder = chain.builder(2'000);
+    const std::string text(limits::transaction_bytes_max, 'x');
+    EXPECT_EQ(error_of(builder.add_item(Chain::item("a", text))).code, ErrorCode::too_large);
+    EXPECT_FALSE(builder.has_content());
+}
+
+// Breaks if what changes nothing cost everybody a block and a sync.
+TEST(BlockBuilder, an_item_without_effect_is_answered_and_comes_into_no_block) {
+    const Chain chain;
+    auto builder = chain.builder(2'000);
+    const auto admission = builder.add_item(Chain::item("nothing", "idle", "key"));
+    ASSERT_TRUE(std::holds_alternative<NoEffect>(admission));
+    EXPECT_FALSE(builder.has_content());
+}
+
 // Breaks if leader and replayer can disagree: the node would not start from its own log.
 TEST(ExecuteBlock, replaying_the_record_gives_the_same_header_outcomes_and_writes) {
     Chain chain;

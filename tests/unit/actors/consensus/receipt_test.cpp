@@ -92,7 +92,8 @@ TEST(Receipt, proofs_of_two_jobs_make_no_receipt) {
     ASSERT_TRUE(std::holds_alternative<ItemOutcome>(
         builder.add_transaction(receipt.chain.verified(receipt.chain.own(3, "job-2", "text")))));
     const ExecutedBlock block = std::move(builder).seal(receipt.chain.validator);
-    auto proof = prove_operation(toy::Chain::stored(block, receipt.chain.certify(block)), {3, 0, 0});
+    auto proof =
+        prove_operation(toy::Chain::stored(block, receipt.chain.certify(block)), {3, 0, 0});
     ASSERT_TRUE(proof.ok());
     receipt.proofs.push_back(std::move(proof).value());
     EXPECT_FALSE(receipt_text(receipt.proofs, receipt.chain.genesis, &toy_form).ok());

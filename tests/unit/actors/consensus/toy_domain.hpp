@@ -34,6 +34,7 @@ inline Result<Outcome> apply(storage::StateView& view, const Note& note, const C
     if (note.text.starts_with("wrong")) {
         return Error{ErrorCode::invalid_argument, "The text is wrong.", note.text, ""};
     }
+    if (note.text == "idle") return Outcome{encode(Noted{"", 0}), {}};
     view.put("toy/" + note.job_id, note.text);
     if (note.due_unix_ms != 0) schedule_due(view, note.due_unix_ms, "toy.due", note.job_id);
     const Noted noted{make_id("toy-", context), note.text.size()};

@@ -1,0 +1,127 @@
+// Keys that a chain's store keeps in memory: they must read like all others, whatever is flushed
+// when, and the disk must not hear of those that came and went in between.
+
+#include "storage/resident_keys.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "runtime/base/bytes.hpp"
+#include "storage/chain_store.hpp"
+#include "tests/unit/storage/seed.hpp"
+#include "tests/unit/storage/temporary_directory.hpp"
+
+namespace ait::storage {
+namespace {
+
+using Rows = std::map<std::string, std::string>;
+
+class Store {
+  public:
+    explicit Store(std::vector<std::string> resident_prefixes) {
+        database_ = std::move(Database::open(directory_.path() + "/db")).value();
+        open(std::move(resident_prefixes));
+    }
+    void open(std::vector<std::string> resident_prefixes) {
+        store_.reset();
+        StoreOptions options{.flush_interval_ms = 3'600'000,
+                             .flush_bytes = SIZE_MAX,
+                             .unflushed_bytes_max = SIZE_MAX};
+        options.resident_prefixes = std::move(resident_prefixes);
+        store_ = std::move(ChainStore::open(*database_, "chain", options)).value();
+    }
+    void publish(WriteSet writes) {
+        BlockWrites block;
+        block.height = ++height_;
+        block.state = std::move(writes);
+        ASSERT_TRUE(store_->publish(std::move(block)).ok());
+    }
+    void flush() { ASSERT_TRUE(store_->flush_durable().ok()); }
+    [[nodiscard]] Rows rows(std::string_view prefix) const {
+        Rows rows;
+        const auto guard = store_->read();
+        guard.state().scan(prefix, prefix, [&](std::string_view key, std::string_view value) {
+            rows.emplace(key, value);
+            return true;
+        });
+        return rows;
+    }
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const {
+        return store_->read().state().get(key);
+    }
+
+  private:
+    TemporaryDirectory directory_{};
+    std::unique_ptr<Database> database_{};
+    std::unique_ptr<ChainStore> store_{};
+    std::uint64_t height_ = 0;
+};
+
+// Breaks if a queue could show what has left it, or lose what waits, around a flush or a restart.
+TEST(ResidentKeys, random_blocks_flushes_and_restarts_read_like_a_plain_map) {
+    const std::uint64_t seed = test_seed();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    Store store({"hot/"});
+    Rows model;
+    for (int step = 0; step < 400; ++step) {
+        WriteSet writes;
+        for (auto count = random() % 8; count > 0; --count) {
+            const std::string key =
+                (random() % 2 == 0 ? "hot/" : "cold/") + std::to_string(random() % 12);
+            if (random() % 2 == 0) {
+                writes[key] = std::to_string(random());
+                model[key] = *writes[key];
+            } else {
+                writes[key] = std::nullopt;
+                model.erase(key);
+            }
+        }
+        store.publish(std::move(writes));
+        if (random() % 5 == 0) store.flush();
+        if (random() % 23 == 0) store.open({"hot/"});
+        if (random() % 31 == 0) store.open({});  // what is resident is only a matter of speed
+        for (const std::string_view prefix : {"hot/", "cold/", ""}) {
+            Rows expected;
+            for (const auto& [key, value] : model) {
+                if (key.starts_with(prefix)) expected.emplace(key, value);
+            }
+            ASSERT_EQ(store.rows(prefix), expected) << "step " << step;
+        }
+        const std::string key = "hot/" + std::to_string(random() % 12);
+        const auto found = model.find(key);
+        ASSERT_EQ(store.get(key),
+                  found == model.end() ? std::nullopt : std::optional(found->second));
+    }
+}
+
+// Breaks if a key that RocksDB holds could come back after it was erased, written and erased again.
+TEST(ResidentKeys, an_erasure_is_not_forgotten_when_the_key_was_written_again_before_the_flush) {
+    Store store({"hot/"});
+    store.publish({{"hot/a", "old"}});
+    store.flush();
+    store.publish({{"hot/a", std::nullopt}});
+    store.publish({{"hot/a", "new"}});
+    store.publish({{"hot/a", std::nullopt}});
+    store.flush();
+    EXPECT_TRUE(store.rows("hot/").empty());
+    store.open({"hot/"});
+    EXPECT_TRUE(store.rows("hot/").empty());
+}
+
+TEST(ResidentKeys, a_key_that_came_and_went_between_two_flushes_is_told_to_be_new) {
+    ResidentKeys keys({"hot/"});
+    keys.put("hot/a", "1", false);
+    EXPECT_TRUE(keys.erase("hot/a"));
+    keys.put("hot/b", "1", false);
+    keys.begin_flush();
+    EXPECT_FALSE(keys.erase("hot/b"));
+    EXPECT_FALSE(keys.erase("hot/c"));
+    EXPECT_TRUE(keys.covers("hot/x"));
+    EXPECT_FALSE(keys.covers("ho"));
+}
+
+}  // namespace
+}  // namespace ait::storage
