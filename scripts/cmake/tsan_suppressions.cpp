@@ -1,10 +1,10 @@
-// What TSan is told to leave out, in every program of the tsan preset, with the reason for each entry.
+// What TSan is told to leave out, in every program of the tsan preset, and why.
 //
 // librocksdb.so: the packaged library is not instrumented. Its memtable is a skip list that readers
-// and a writer share without locks, ordered by atomics that TSan does not see, while it does see the
-// memcpy and memcmp on the nodes. Left out are only memory accesses of library functions that
-// RocksDB itself calls: locks are still followed through it, and what our code does with its results
-// is still watched.
+// and a writer share without locks, ordered by atomics that TSan does not see; but it does see
+// the memcpy and memcmp on the nodes. Left out are only memory accesses of library functions that
+// RocksDB itself calls: locks are still followed through it, and what our code does with its
+// results is still watched.
 
 extern "C" const char* __tsan_default_suppressions();  // the name is TSan's
 extern "C" const char* __tsan_default_suppressions() {
