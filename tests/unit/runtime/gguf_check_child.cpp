@@ -57,7 +57,10 @@ int misbehave(const std::string& plant) {
     if (plant == "what-is-left") return tell_what_is_left();
     if (!enter_sandbox().ok()) return 1;
     if (plant == "crash") std::abort();
-    if (plant == "wild-pointer") *reinterpret_cast<volatile int*>(std::uintptr_t{8}) = 1;
+    if (plant == "wild-pointer") {
+        volatile std::uintptr_t nowhere = 8;  // volatile, or the compiler refuses to build the bug
+        *reinterpret_cast<volatile int*>(nowhere) = 1;
+    }
     if (plant == "hang") {
         ::kill(::getpid(), SIGSTOP);  // without a sandbox; in it, the call itself is fatal
     }
