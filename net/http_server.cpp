@@ -26,7 +26,7 @@ using ErrorCodeAsio = boost::system::error_code;
 
 namespace {
 
-constexpr int accepted_at_once_max = 64;
+constexpr int accepted_at_once_max = 8;        // a crowd at the door must not hold up those inside
 constexpr std::int64_t accept_pause_ms = 100;  ///< after the process ran out of descriptors
 constexpr int displace_candidates_max = 32;
 

@@ -19,7 +19,10 @@ std::string directory_of(const std::string& path) {
 
 /// True when the countdown ends with this call.
 bool is_due(std::atomic<std::uint64_t>& countdown) {
-    return countdown != 0 && --countdown == 0;
+    std::uint64_t left = countdown.load();
+    while (left != 0 && !countdown.compare_exchange_weak(left, left - 1)) {
+    }
+    return left == 1;
 }
 
 bool lies_below(const std::string& path, const std::string& directory) {

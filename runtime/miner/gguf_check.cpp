@@ -208,7 +208,8 @@ Error broken_child(int status, bool is_late, const GgufCheckOptions& options) {
 Status verdict_of(Child& child, const GgufCheckOptions& options) {
     const std::int64_t deadline_us = system_clock().monotonic_us() + options.timeout_ms * 1'000;
     const std::string said = child.read_until(deadline_us);
-    const bool is_late = system_clock().monotonic_us() >= deadline_us;
+    // Waits count whole milliseconds: the last one may be left.
+    const bool is_late = system_clock().monotonic_us() + 1'000 >= deadline_us;
     // Whoever says more than a verdict is not waited for.
     const int status = child.end_by(said.size() > verdict_bytes_max ? 0 : deadline_us);
     const bool has_ended = WIFEXITED(status);

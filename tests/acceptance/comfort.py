@@ -293,7 +293,8 @@ def manual(story, home):
         if done.stderr or done.returncode != 0:
             complaints.append((page.name, done.stderr.decode()[:200]))
         if page.name == "aitbc-client-submit.1" and checker == "groff":
-            text = re.sub(rb"\x1b\[\d+m", b"", done.stdout).decode()
+            # Bold is an escape or a letter printed over itself, as the terminal wants it.
+            text = re.sub(rb"\x1b\[\d+m|.\x08", b"", done.stdout).decode()
             story.check(
                 all(word in text for word in ("EXAMPLES", "EXIT STATUS", "--prompt", "SEE ALSO")),
                 "a page has examples, options, exit codes and its neighbours",
@@ -425,18 +426,23 @@ def reload(story, home, facts):
     )
     still = home.http("GET", "/api/v1/status", headers=bearer, tcp=port).status
     story.check(still == 200, "and the old one stays")
+    node = json.loads(home.http("GET", "/api/v1/status", headers=bearer, tcp=port).body)["pid"]
+    os.kill(node, signal.SIGHUP)
+
+    log = home.data / "logs" / "node.log"
+
+    def is_told(message):
+        return message in log.read_text()
+
+    story.check(until(lambda: is_told("config_reload_refused"), 10), "SIGHUP says so in the log")
     (folder / "live.toml").unlink()
     supervisor = json.loads((home.data / "run" / "supervisor.json").read_text())["pid"]
     os.kill(supervisor, signal.SIGHUP)
     gone = until(
         lambda: home.http("GET", "/api/v1/status", headers=bearer, tcp=port).status == 401, 10
     )
-    told = home.query("admin", "logs", "--service", "node", "--lines", "50")["items"]
     story.check(
-        gone and any("config_reloaded" in item["message"] for item in told)
-        and any("config_reload_refused" in item["message"] for item in told),
-        "SIGHUP to the supervisor does the same; both are in the log",
-        told[-4:],
+        gone and is_told("config_reloaded"), "SIGHUP to the supervisor does the same and is in the log"
     )
 
 

@@ -98,6 +98,8 @@ void check_decode(std::string_view bytes) {
 
 void check_transaction(std::string_view wire) {
     const auto verified = verify_transaction(wire, chain, genesis());
+    const auto read = read_transaction(wire, chain, genesis());
+    AIT_ASSERT(read.ok() || !verified.ok());  // it asks for less
     if (!verified.ok()) return AIT_ASSERT(!verified.error().what.empty());
     const UnsignedTransaction& content = verified.value().content;
     const auto outer = decode<SignedTransaction>(wire);
@@ -116,7 +118,18 @@ void check_transaction(std::string_view wire) {
     if (!items.ok()) return;
     for (const BatchItem& item : items.value().items) {
         AIT_ASSERT(item_hash(item) == item_hash(decode<BatchItem>(encode(item)).value()));
+        AIT_ASSERT(EncodedItem(item).hash == item_hash(item));
     }
+    Assembly assembly(content.body.bytes.size());
+    assembly.list(1).list(items.value().items.size());
+    for (const BatchItem& item : items.value().items) assembly.encoded(EncodedItem(item).bytes);
+    AIT_ASSERT(assembly.take() == encode(items.value()));
+    const SignedTransaction& parts = outer.value();
+    AIT_ASSERT(Assembly(wire.size())
+                   .list(2)
+                   .blob(parts.signed_bytes.bytes)
+                   .blob(parts.signature.view())
+                   .take() == wire);
 }
 
 std::string mutated(std::string bytes, std::size_t bytes_max) {

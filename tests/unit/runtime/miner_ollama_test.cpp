@@ -34,7 +34,10 @@ struct FakeOllama {
               generate(exchange);
           })) {}
     ~FakeOllama() {
-        kept.clear();
+        {
+            const std::scoped_lock lock(mutex);
+            kept.clear();
+        }
         server.reset();
     }
 
