@@ -323,9 +323,6 @@ Status ChainStore::publish(BlockWrites&& block) {
         for (auto& [key, value] : block.index) {
             store.newer.set(Column::index, std::move(key), std::move(value));
         }
-        for (auto& [key, value] : block.events) {
-            store.newer.set(Column::events, std::move(key), std::move(value));
-        }
         for (auto& [key, value] : block.blobs) {
             store.newer.set(Column::blobs, std::move(key), std::move(value));
         }
@@ -400,11 +397,9 @@ Status ChainStore::prune_history_below(std::uint64_t height) {
                      "Flush first, or prune less."};
     }
     rocksdb::WriteBatch batch;
-    for (const auto which : {Column::blocks, Column::events}) {
-        const auto status = batch.DeleteRange(store.database.column(which), store.prefix,
-                                              store.prefix + big_endian(height));
-        if (!status.ok()) return from_rocksdb(status, "gather what to prune");
-    }
+    const auto gathered = batch.DeleteRange(store.database.column(Column::blocks), store.prefix,
+                                            store.prefix + big_endian(height));
+    if (!gathered.ok()) return from_rocksdb(gathered, "gather what to prune");
     const auto status = store.database.rocks->Write(rocksdb::WriteOptions(), &batch);
     if (!status.ok()) return from_rocksdb(status, "prune its history");
     return {};
@@ -482,9 +477,6 @@ Result<std::optional<std::string>> ReadGuard::find_index(std::string_view key) c
 }
 Result<std::optional<std::string>> ReadGuard::find_blob(std::string_view hash) const {
     return implementation_->find(Column::blobs, hash);
-}
-Result<Page> ReadGuard::scan_events(std::string_view from_key, std::size_t rows_max) const {
-    return implementation_->page(Column::events, "", from_key, rows_max);
 }
 Result<Page> ReadGuard::scan_index(std::string_view prefix, std::string_view from_key,
                                    std::size_t rows_max) const {

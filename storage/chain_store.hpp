@@ -13,7 +13,7 @@
 #include "runtime/base/result.hpp"
 #include "storage/state_view.hpp"
 
-// What a chain's log produced, ready to be read: state, blocks, indexes, events, blobs. A published
+// What a chain's log produced, ready to be read: state, blocks, indexes, blobs. A published
 // block is visible at once from memory and reaches RocksDB behind the log, unsynced, with its
 // height in the same batch; after a crash the log is replayed from flushed_height() + 1. Keys and
 // formats: storage/README.md.
@@ -87,8 +87,7 @@ struct BlockWrites {
     std::string block_record{};  ///< found again by find_block(height)
     std::vector<Row> index{};    ///< e.g. transaction hash -> height
     std::vector<std::string> index_erased{};
-    std::vector<Row> events{};  ///< key = big-endian height, then index
-    std::vector<Row> blobs{};   ///< hash -> bytes
+    std::vector<Row> blobs{};  ///< hash -> bytes
     /// What readers of this height are given along with it; not stored.
     std::shared_ptr<const void> attachment{};
 };
@@ -140,7 +139,7 @@ class ChainStore {
 
     /// Retention. Visible at once, on disk with the next flush; a replay may bring a blob back.
     Status erase_blob(std::string_view hash);
-    /// Erases blocks and events below a height from RocksDB. At most up to the flushed height;
+    /// Erases blocks below a height from RocksDB. At most up to the flushed height;
     /// conflict otherwise.
     Status prune_history_below(std::uint64_t height);
 
@@ -178,8 +177,6 @@ class ReadGuard {
     [[nodiscard]] Result<std::optional<std::string>> find_block(std::uint64_t height) const;
     [[nodiscard]] Result<std::optional<std::string>> find_index(std::string_view key) const;
     [[nodiscard]] Result<std::optional<std::string>> find_blob(std::string_view hash) const;
-    /// Events from a key on (inclusive), over all heights.
-    [[nodiscard]] Result<Page> scan_events(std::string_view from_key, std::size_t rows_max) const;
     [[nodiscard]] Result<Page> scan_index(std::string_view prefix, std::string_view from_key,
                                           std::size_t rows_max) const;
 

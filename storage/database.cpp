@@ -16,8 +16,8 @@
 namespace ait::storage {
 namespace {
 
-constexpr std::array<std::string_view, column_count> column_names{"state",  "blocks", "index",
-                                                                  "events", "blobs",  "meta"};
+constexpr std::array<std::string_view, column_count> column_names{"state", "blocks", "index",
+                                                                  "blobs", "meta"};
 constexpr std::string_view format_key = "format";  // no chain's prefix begins with 'f'
 constexpr std::string_view format_version = "2";
 constexpr std::string_view resumed_key = "resumed";  // nobody reads it
@@ -68,8 +68,7 @@ rocksdb::ColumnFamilyOptions column_options(Column which,
     // Most look-ups of a write path ask for what is not there: is this id, this key new?
     options.memtable_prefix_bloom_size_ratio = 0.02;
     options.memtable_whole_key_filtering = true;
-    const bool is_bulky =
-        which == Column::blocks || which == Column::events || which == Column::blobs;
+    const bool is_bulky = which == Column::blocks || which == Column::blobs;
     options.compression = rocksdb::kLZ4Compression;
     if (is_bulky) options.bottommost_compression = rocksdb::kZSTD;
     return options;

@@ -16,8 +16,8 @@
 namespace ait::storage {
 
 /// One table of the database each; the numbers index Database::Implementation::columns.
-enum class Column : std::uint8_t { state, blocks, index, events, blobs, meta };
-inline constexpr std::size_t column_count = 6;
+enum class Column : std::uint8_t { state, blocks, index, blobs, meta };
+inline constexpr std::size_t column_count = 5;
 
 /// `doing` completes "The database could not ...". Errors: corrupt_data, limit_reached (disk full),
 /// storage_failed. Needs a status that is not ok.

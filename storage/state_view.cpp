@@ -105,15 +105,6 @@ StateView::Attempt::~Attempt() {
     view_.is_attempting_ = false;
 }
 
-void StateView::merge_into(StateView& parent) && {
-    AIT_ASSERT(&parent != this);
-    AIT_ASSERT(!is_attempting_ && !parent.is_attempting_);
-    // merge() moves the nodes of keys that the parent lacks; what is left are keys of both.
-    parent.writes_.merge(writes_);
-    for (auto& [key, value] : writes_) parent.writes_.find(key)->second = std::move(value);
-    writes_.clear();
-}
-
 WriteSet StateView::take_writes() noexcept {
     AIT_ASSERT(!is_attempting_);
     return std::exchange(writes_, {});

@@ -41,7 +41,7 @@ void scan_merged(const WriteSet& writes, const StateReader& base, std::string_vi
 class StateView final : public StateReader {
   public:
     explicit StateView(const StateReader& base) : base_(&base) {}
-    // A view over a view would look like a copy of it, so neither is spelt this way: see overlay().
+    // A view over a view would look like a copy of it, so it is not spelt this way.
     StateView(const StateView&) = delete;
     StateView& operator=(const StateView&) = delete;
     ~StateView() override = default;
@@ -62,11 +62,6 @@ class StateView final : public StateReader {
         bool is_kept_ = false;
     };
 
-    /// An empty view over this one: `StateView transaction = block.overlay();`
-    [[nodiscard]] StateView overlay() const {
-        return StateView(static_cast<const StateReader&>(*this));
-    }
-
     [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
     void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
 
@@ -76,8 +71,6 @@ class StateView final : public StateReader {
     /// A write that equals what the base has stays in the set; so does the erasure of what it
     /// lacks.
     [[nodiscard]] const WriteSet& writes() const noexcept { return writes_; }
-    /// Lays these writes over the parent's; `parent` is usually, but need not be, the base.
-    void merge_into(StateView& parent) &&;
     /// The view is empty afterwards.
     [[nodiscard]] WriteSet take_writes() noexcept;
 

@@ -39,13 +39,6 @@ struct StoredEvent {
     std::uint32_t index = 0;
     std::int64_t time_unix_ms = 0;
     Event event{};
-    static constexpr auto fields() {
-        using E = StoredEvent;
-        return std::tuple{field("height", &E::height, "Block."),
-                          field("index", &E::index, "Order in the block."),
-                          field("time_unix_ms", &E::time_unix_ms, "Block time."),
-                          field("event", &E::event, "What.")};
-    }
 };
 
 class ChainReader {

@@ -10,27 +10,6 @@ std::string due_key(std::int64_t at_unix_ms, std::string_view kind, std::string_
            std::string(kind) + "/" + std::string(id);
 }
 
-/// Base32 in Crockford's alphabet, which sorts like the bytes it stands for and has no letters that
-/// look like figures.
-std::string to_sortable_base32(std::string_view bytes) {
-    constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-    std::string text;
-    text.reserve((bytes.size() * 8 + 4) / 5);
-    std::uint32_t buffer = 0;
-    unsigned bits = 0;
-    for (const char c : bytes) {
-        buffer = (buffer << 8U) | static_cast<std::uint8_t>(c);
-        bits += 8;
-        while (bits >= 5) {
-            bits -= 5;
-            text.push_back(alphabet[(buffer >> bits) & 31U]);
-        }
-        buffer &= (1U << bits) - 1U;
-    }
-    if (bits > 0) text.push_back(alphabet[(buffer << (5 - bits)) & 31U]);
-    return text;
-}
-
 }  // namespace
 
 std::string make_id(std::string_view prefix, const Context& context, std::uint32_t index) {

@@ -1,5 +1,7 @@
 #include "actors/coordinator/deliveries.hpp"
 
+#include <algorithm>
+
 #include "actors/coordinator/events.hpp"
 #include "actors/coordinator/settlement.hpp"
 #include "actors/coordinator/state.hpp"
@@ -124,29 +126,48 @@ ResultAnswer taken(const Job& job) {
             .refunded = job.payment.refunded};
 }
 
-/// Each result stands for itself; an operation of which nothing is taken is refused.
-class Collection {
-  public:
-    void add(ResultAnswer answer) {
-        any_taken_ = true;
-        answer_.results.push_back(std::move(answer));
-    }
-    void refuse(const std::string& job_id, const Error& error) {
-        if (!first_) first_ = error;
-        answer_.results.push_back({.job_id = job_id,
-                                   .error = std::string(error_code_row(error.code).name),
-                                   .why = error.why.substr(0, limits::error_text_bytes_max)});
-    }
-    Result<Outcome> outcome(Events events) && {
-        if (!any_taken_) return first_.value_or(not_taken("There is none.", "Send some."));
-        return Outcome{.response = encode(answer_), .events = std::move(events)};
-    }
+DeliveredResult result_in(const DeliveredResult& result) {
+    return result;
+}
 
-  private:
-    ResultsAnswer answer_{};
-    std::optional<Error> first_{};
-    bool any_taken_ = false;
-};
+Status check_own(const CompleteJob& tx, const Job& job, const Context&) {
+    return check_signed(tx, job);
+}
+Status check_own(const DeliveredResult&, const Job& job, const Context& context) {
+    return check_unsigned(job, context);
+}
+
+/// Each result stands for itself; an operation of which nothing is taken is refused.
+template <class Brought>
+Result<Outcome> take_all(StateView& view, const std::vector<Brought>& results,
+                         const Context& context) {
+    Outcome outcome;
+    ResultsAnswer answer;
+    std::optional<Error> first;
+    for (std::uint32_t i = 0; i < results.size(); ++i) {
+        const DeliveredResult result = result_in(results[i]);
+        auto held = held_job(view, result.job_id, result.attempt, context);
+        Status valid =
+            held.ok() ? check_own(results[i], held.value(), context) : Status(held.error());
+        if (valid.ok()) valid = check_delivery(result, context);
+        if (valid.ok()) {
+            complete(view, held.value(), result, i, context, outcome.events);
+            answer.results.push_back(taken(held.value()));
+            continue;
+        }
+        const Error& error = valid.error();
+        if (!first) first = error;
+        answer.results.push_back({.job_id = result.job_id,
+                                  .error = std::string(error_code_row(error.code).name),
+                                  .why = error.why.substr(0, limits::error_text_bytes_max)});
+    }
+    if (std::none_of(answer.results.begin(), answer.results.end(),
+                     [](const ResultAnswer& each) { return each.taken; })) {
+        return first.value_or(not_taken("There is none.", "Send some."));
+    }
+    outcome.response = encode(answer);
+    return outcome;
+}
 
 }  // namespace
 
@@ -171,40 +192,11 @@ Result<Outcome> apply(StateView& view, const CompleteJob& tx, const Context& con
 }
 
 Result<Outcome> apply(StateView& view, const CompleteJobs& tx, const Context& context) {
-    Collection collection;
-    Events events;
-    for (std::uint32_t i = 0; i < tx.results.size(); ++i) {
-        const CompleteJob& each = tx.results[i];
-        const DeliveredResult result = result_in(each);
-        auto held = held_job(view, each.job_id, each.attempt, context);
-        Status valid = held.ok() ? check_signed(each, held.value()) : Status(held.error());
-        if (valid.ok()) valid = check_delivery(result, context);
-        if (!valid.ok()) {
-            collection.refuse(each.job_id, valid.error());
-            continue;
-        }
-        complete(view, held.value(), result, i, context, events);
-        collection.add(taken(held.value()));
-    }
-    return std::move(collection).outcome(std::move(events));
+    return take_all(view, tx.results, context);
 }
 
 Result<Outcome> apply(StateView& view, const DeliverResults& tx, const Context& context) {
-    Collection collection;
-    Events events;
-    for (std::uint32_t i = 0; i < tx.results.size(); ++i) {
-        const DeliveredResult& result = tx.results[i];
-        auto held = held_job(view, result.job_id, result.attempt, context);
-        Status valid = held.ok() ? check_unsigned(held.value(), context) : Status(held.error());
-        if (valid.ok()) valid = check_delivery(result, context);
-        if (!valid.ok()) {
-            collection.refuse(result.job_id, valid.error());
-            continue;
-        }
-        complete(view, held.value(), result, i, context, events);
-        collection.add(taken(held.value()));
-    }
-    return std::move(collection).outcome(std::move(events));
+    return take_all(view, tx.results, context);
 }
 
 Result<Outcome> apply(StateView& view, const FailJob& tx, const Context& context) {

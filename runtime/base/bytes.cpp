@@ -70,9 +70,11 @@ std::uint64_t from_big_endian(std::string_view bytes) {
     return value;
 }
 
-std::string to_base32(std::string_view bytes) {
-    constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+namespace {
+
+std::string base32_in(std::string_view alphabet, std::string_view bytes) {
     std::string text;
+    text.reserve((bytes.size() * 8 + 4) / 5);
     std::uint32_t buffer = 0;
     unsigned bits = 0;
     for (const char c : bytes) {
@@ -86,6 +88,16 @@ std::string to_base32(std::string_view bytes) {
     }
     if (bits > 0) text.push_back(alphabet[(buffer << (5 - bits)) & 31U]);
     return text;
+}
+
+}  // namespace
+
+std::string to_base32(std::string_view bytes) {
+    return base32_in("abcdefghijklmnopqrstuvwxyz234567", bytes);
+}
+
+std::string to_sortable_base32(std::string_view bytes) {
+    return base32_in("0123456789abcdefghjkmnpqrstvwxyz", bytes);
 }
 
 std::string to_base64(std::string_view bytes) {

@@ -61,9 +61,12 @@ std::string big_endian(std::uint64_t value);
 /// Needs exactly 8 bytes.
 std::uint64_t from_big_endian(std::string_view bytes);
 
-/// Lower-case base32 (RFC 4648 alphabet, no padding); sorts like the bytes only for equal lengths
-/// and is used for ids, where only uniqueness and spelling matter.
+/// Lower-case base32 (RFC 4648 alphabet, no padding), for ids where only uniqueness and spelling
+/// matter: its figures stand for more than its letters but sort before them.
 std::string to_base32(std::string_view bytes);
+/// The same in Crockford's alphabet, which sorts like the bytes it stands for (of equal lengths)
+/// and has no letters that look like figures.
+std::string to_sortable_base32(std::string_view bytes);
 
 /// Standard base64 with padding.
 std::string to_base64(std::string_view bytes);

@@ -218,8 +218,11 @@ def refusals(home):
     }
 
 
-def honest_beside_slow(story, home, port, arguments, rounds, seconds, count=5_000, addresses=60):
-    """Measures without and with the crowd, in turns."""
+def honest_beside_slow(
+    story, home, port, arguments, rounds, seconds, count=5_000, addresses=60, judges_p99=False
+):
+    """Measures without and with the crowd, in turns. A machine that others load too says little
+    about times, so only tests/benchmarks/slow_crowd judges the ratio."""
     story.chapter(f"{count} slow connections from {addresses} addresses, an honest client beside")
     may = raise_descriptor_limit(count + SHARE_OF_A_PROCESS)
     if may < count + SHARE_OF_A_PROCESS // 2:
@@ -256,12 +259,15 @@ def honest_beside_slow(story, home, port, arguments, rounds, seconds, count=5_00
     told = {name: after[name] - before[name] for name in after if after[name] != before[name]}
     story.check(open_most > 3_500, f"{open_most} slow connections were open at once", told)
     story.check(not honest.failures, "every honest question was answered", honest.failures[:5])
-    story.check(
-        ratio < 2,
+    figures = (
         f"the honest client's p99 is {p99(beside):.2f} ms, {p99(without):.2f} ms without: "
-        f"{ratio:.2f} times (median of {rounds} pairs); the server counted {told}",
-        ratios,
+        f"{ratio:.2f} times (median of {rounds} pairs); the server counted {told}"
     )
+    if judges_p99:
+        story.check(ratio < 2, figures, ratios)
+    else:
+        story.say(f"       {figures}")
+    story.check(max(beside) < 2_000, f"none waited for long: {max(beside):.0f} ms at most")
     story.check(
         told.get("displaced", 0) > 0, "slow ones made room for others when all was taken", told
     )

@@ -66,10 +66,6 @@ TEST_F(ChainStoreTest, a_published_block_is_visible_at_once_after_a_flush_and_af
         EXPECT_EQ(guard.find_index("tx20").value(), big_endian(20));
         EXPECT_EQ(guard.find_blob("blob3").value(), std::string(100, 'b'));
         EXPECT_EQ(guard.find_blob("blob").value(), std::nullopt);
-        const auto page = guard.scan_events(big_endian(20) + big_endian(1), 10);
-        EXPECT_THAT(page.value().rows,
-                    ElementsAre(Pair(big_endian(20) + big_endian(1), "second of 20")));
-        EXPECT_FALSE(page.value().more);
     };
     check();
     EXPECT_EQ(store->flushed_height(), std::nullopt);
@@ -156,7 +152,6 @@ TEST_F(ChainStoreTest, pruned_history_is_gone_and_the_rest_stays) {
     const auto guard = store->read();
     EXPECT_EQ(guard.find_block(10).value(), std::nullopt);
     EXPECT_EQ(guard.find_block(11).value(), "block 11");
-    EXPECT_EQ(guard.scan_events("", 100).value().rows.size(), 20U);
     EXPECT_EQ(guard.find_index("tx3").value(), big_endian(3));
     EXPECT_EQ(all_of(guard.state()), model_state(20));
 }
@@ -272,7 +267,6 @@ TEST_F(ChainStoreTest, rot_in_the_tables_is_reported_and_ends_an_execution_that_
     EXPECT_EQ(database->verify_checksums().error().code, ErrorCode::corrupt_data);
     const auto guard = store->read();
     EXPECT_EQ(guard.find_block(7).error().code, ErrorCode::corrupt_data);
-    EXPECT_EQ(guard.scan_events("", 10).error().code, ErrorCode::corrupt_data);
     EXPECT_EXIT((void)guard.state().get("count"),
                 ::testing::ExitedWithCode(error_code_row(ErrorCode::corrupt_data).exit_status),
                 "could not read");

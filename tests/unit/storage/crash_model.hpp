@@ -20,10 +20,6 @@ inline BlockWrites model_block(std::uint64_t height) {
     block.state["k" + std::to_string(height * 11 % 50 + 50)] = std::nullopt;
     block.block_record = "block " + std::to_string(height);
     block.index.emplace_back("tx" + std::to_string(height), big_endian(height));
-    block.events.emplace_back(big_endian(height) + big_endian(0),
-                              "first of " + std::to_string(height));
-    block.events.emplace_back(big_endian(height) + big_endian(1),
-                              "second of " + std::to_string(height));
     block.blobs.emplace_back("blob" + std::to_string(height), std::string(100, 'b'));
     return block;
 }

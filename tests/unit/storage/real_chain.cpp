@@ -225,7 +225,9 @@ std::string RealChain::answers(const consensus::ChainData& data) const {
             all += reader->blob(crypto::blake2b_256(blob)).value_or("no blob;");
         }
     }
-    for (const auto& event : reader->events_after(0, 0, 100'000)) all += encode(event);
+    for (const auto& event : reader->events_after(0, 0, 100'000))
+        all +=
+            std::to_string(event.height) + "/" + std::to_string(event.index) + encode(event.event);
     return all;
 }
 

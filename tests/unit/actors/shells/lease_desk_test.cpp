@@ -145,6 +145,23 @@ TEST(LeaseDesk, a_miner_that_hung_up_gets_no_job) {
     EXPECT_EQ(jobs_in(other), 1U) << "the job is still there for who is";
 }
 
+// Breaks if a job waits a whole lease for a miner that never got it.
+TEST(LeaseDesk, a_lease_whose_miner_hung_up_meanwhile_goes_back_at_once) {
+    Desk desk;
+    desk.enlist(desk.first);
+    desk.enlist(desk.second);
+    desk.submit_job();
+    bool is_gone = false;
+    const auto answers = desk.poll(desk.first, 5'000, [&is_gone] { return is_gone; });
+    is_gone = true;
+    desk.make_block();  // the block with the lease
+    EXPECT_TRUE(answers->empty());
+    desk.make_block();  // the block that gives it back
+    const auto other = desk.poll(desk.second, 5'000);
+    desk.make_block();
+    EXPECT_EQ(jobs_in(other), 1U);
+}
+
 TEST(LeaseDesk, a_stranger_is_told_to_register) {
     Desk desk;
     const auto answers = desk.poll(desk.first, 5'000);

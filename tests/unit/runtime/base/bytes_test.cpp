@@ -44,6 +44,12 @@ TEST(BigEndian, keeps_the_order_of_numbers_and_reads_back) {
 
 // Breaks if ids differed from those that other RFC 4648 programs compute.
 TEST(Base32, matches_the_vectors_of_rfc_4648_without_padding) {
+    EXPECT_EQ(to_sortable_base32("fooba"), "csqpyrk1");
+    for (int i = 1; i < 256; ++i) {
+        const std::string low(1, static_cast<char>(i - 1));
+        const std::string high(1, static_cast<char>(i));
+        EXPECT_LT(to_sortable_base32(low + "x"), to_sortable_base32(high + "a")) << i;
+    }
     EXPECT_EQ(to_base32(""), "");
     EXPECT_EQ(to_base32("f"), "my");
     EXPECT_EQ(to_base32("fo"), "mzxq");
