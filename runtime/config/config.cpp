@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/config/peers.hpp"
 #include "runtime/config/values.hpp"
 
 namespace ait::config {
@@ -187,6 +188,7 @@ class Loader {
         const std::string rest(text.substr(close + 1));
         if (name == "data_home") return paths_.data + rest;
         if (name == "models_home") return paths_.models + rest;
+        if (name == "host_name") return default_peer_name() + rest;
         AIT_ASSERT(name == "data_dir");
         // node.data_dir stands before all rows that refer to it.
         return report_.config.values.node.data_dir + rest;
@@ -211,6 +213,29 @@ class Loader {
 
     /// Rules that look at more than one key.
     void check_together() {
+        check_gateway();
+        check_peers();
+    }
+
+    void check_peers() {
+        const auto& peer = report_.config.values.peer;
+        const auto& gateway = report_.config.values.gateway;
+        if (!is_peer_name(peer.name)) {
+            complain(draft_of(*find_key("peer.name")).origin,
+                     "peer.name must be " + std::string(peer_name_rule));
+        }
+        if (peer.nodes.empty()) return;
+        const auto peers = peers_of(peer);
+        if (!peers.ok()) {
+            complain(draft_of(*find_key("peer.nodes")).origin, "peer.nodes: " + peers.error().why);
+        }
+        if (gateway.tcp_enabled && gateway.tcp_port != 0 && gateway.tcp_port == peer.listen_port) {
+            complain(draft_of(*find_key("peer.listen_port")).origin,
+                     "gateway.tcp_port and peer.listen_port are the same port; give each its own");
+        }
+    }
+
+    void check_gateway() {
         const auto& gateway = report_.config.values.gateway;
         const bool loopback = gateway.tcp_host == "127.0.0.1" || gateway.tcp_host == "::1" ||
                               gateway.tcp_host == "localhost";

@@ -8,6 +8,7 @@
 
 #include "runtime/base/assert.hpp"
 #include "runtime/base/limits.hpp"
+#include "runtime/config/peers.hpp"
 
 namespace ait::config {
 namespace {
@@ -141,6 +142,31 @@ constexpr std::array rows{
         .meaning =
             "How long a leader waits at most for those that the last block answered to come again.",
         .assign = assign<&N::chain, &ChainSection::block_wait_ms>},
+
+    KeyRow{.name = "peer.name",
+           .default_text = "${host_name}",
+           .maximum = limits::name_bytes_max,
+           .meaning = "This node's name in its cluster; its own line in peer.nodes is skipped.",
+           .assign = assign<&N::peer, &PeerSection::name>},
+    KeyRow{.name = "peer.listen_host",
+           .default_text = "127.0.0.1",
+           .maximum = peer_host_bytes_max,
+           .meaning = "Address where other nodes connect; each proves its key under TLS.",
+           .assign = assign<&N::peer, &PeerSection::listen_host>},
+    KeyRow{.name = "peer.listen_port",
+           .type = KeyType::integer,
+           .default_text = "7800",
+           .minimum = 0,
+           .maximum = 65'535,
+           .meaning = "Port where other nodes connect. 0: any free one.",
+           .assign = assign<&N::peer, &PeerSection::listen_port>},
+    KeyRow{.name = "peer.nodes",
+           .type = KeyType::peer_table,
+           .maximum = peer_text_bytes_max,
+           .meaning =
+               "The nodes of the cluster with their public keys. Empty: this node is alone and "
+               "listens for no peer.",
+           .assign = assign<&N::peer, &PeerSection::nodes>},
 
     KeyRow{.name = "storage.segment_bytes",
            .type = KeyType::integer,
@@ -278,7 +304,8 @@ const KeyRow* find_key(std::string_view name) noexcept {
 
 const KeyRow* find_table_of(std::string_view name) noexcept {
     const auto found = std::find_if(rows.begin(), rows.end(), [name](const KeyRow& row) {
-        const bool is_table = row.type == KeyType::table || row.type == KeyType::secret_table;
+        const bool is_table = row.type == KeyType::table || row.type == KeyType::secret_table ||
+                              row.type == KeyType::peer_table;
         return is_table && name.size() > row.name.size() + 1 && name.starts_with(row.name) &&
                name[row.name.size()] == '.';
     });
@@ -303,6 +330,8 @@ std::string_view type_name(KeyType type) noexcept {
             return "table";
         case KeyType::secret_table:
             return "table of secret references";
+        case KeyType::peer_table:
+            return "table of nodes";
     }
     return "";
 }
@@ -328,6 +357,8 @@ std::string expectation(const KeyRow& row) {
         case KeyType::secret_table:
             return "a table of " + std::string(row.choices) +
                    " and references (file:/path or env:NAME)";
+        case KeyType::peer_table:
+            return "a table of names and KEY@HOST:PORT, the key in 64 hexadecimal digits";
     }
     return "";
 }

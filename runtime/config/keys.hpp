@@ -23,6 +23,7 @@ enum class KeyType : std::uint8_t {
     amount,        ///< decimal text, at most 6 places
     table,         ///< names and texts: [section.key] with one line each
     secret_table,  ///< like table; the texts are references to secrets
+    peer_table,    ///< like table; the texts are KEY@HOST:PORT
 };
 
 /// When a change takes effect after SIGHUP: at once; once the supervisor has restarted the miner
@@ -34,7 +35,8 @@ using Value = std::variant<bool, std::int64_t, std::string, TextTable>;
 struct KeyRow {
     std::string_view name;  ///< "gateway.tcp_port"
     KeyType type = KeyType::text;
-    /// As it would stand in the environment. May hold ${data_home}, ${models_home}, ${data_dir}.
+    /// As it would stand in the environment. May hold ${data_home}, ${models_home}, ${data_dir},
+    /// ${host_name}.
     std::string_view default_text = "";
     std::int64_t minimum = 0;       ///< of an integer
     std::int64_t maximum = 0;       ///< of an integer; longest text otherwise

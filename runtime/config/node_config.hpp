@@ -62,10 +62,20 @@ struct WalletSection {
     std::string password_file{};
 };
 
+/// The other nodes of the cluster. Without `nodes` the node is alone: it listens for no peer and
+/// dials none, so there is no switch of its own to forget.
+struct PeerSection {
+    std::string name{};  ///< this node's own, as the others list it
+    std::string listen_host{};
+    std::uint16_t listen_port = 0;
+    TextTable nodes{};  ///< name -> KEY@HOST:PORT; peers.hpp reads a line
+};
+
 struct NodeConfig {
     NodeSection node{};
     GatewaySection gateway{};
     ChainSection chain{};
+    PeerSection peer{};
     StorageSection storage{};
     MinerSection miner{};
     ModelsSection models{};

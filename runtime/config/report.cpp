@@ -67,6 +67,8 @@ std::string example_lines(const KeyRow& row, std::string_view key) {
     const bool bare = row.type == KeyType::integer || row.type == KeyType::boolean;
     if (row.type == KeyType::secret_table)
         return "# [" + std::string(row.name) + "]\n# admin = \"file:/path/to/token\"\n";
+    if (row.type == KeyType::peer_table)
+        return "# [" + std::string(row.name) + "]\n# \"us-east-1\" = \"KEY@10.0.0.5:7800\"\n";
     if (row.type != KeyType::table) {
         const std::string quote = bare ? "" : "\"";
         return "# " + std::string(key) + " = " + quote + std::string(row.default_text) + quote +
@@ -153,8 +155,8 @@ std::string example_file() {
         "--origin`\n"
         "# tells where each value came from. ${data_home} stands for $XDG_DATA_HOME/aitbc, "
         "${models_home}\n"
-        "# for $XDG_CACHE_HOME/aitbc/models, ${data_dir} for node.data_dir; write such paths in "
-        "full.\n";
+        "# for $XDG_CACHE_HOME/aitbc/models, ${data_dir} for node.data_dir, ${host_name} for the "
+        "machine's\n# name; write such values in full.\n";
     std::string_view section;
     for (const auto& row : key_rows()) {
         const auto dot = row.name.find('.');

@@ -5,6 +5,7 @@
 
 #include "runtime/base/bytes.hpp"
 #include "runtime/base/limits.hpp"
+#include "runtime/config/peers.hpp"
 
 namespace ait::config {
 namespace {
@@ -106,6 +107,10 @@ std::string table_entry_complaint(const KeyRow& row, std::string_view name, std:
             return at + " must be a reference (file:/path or env:NAME), never the secret itself.";
         }
     }
+    if (row.type == KeyType::peer_table) {
+        const auto peer = parse_peer(name, text);
+        return peer.ok() ? std::string() : at + ": " + peer.error().why;
+    }
     const bool fits = !text.empty() && text.size() <= static_cast<std::size_t>(row.maximum);
     if (!fits || !is_printable_utf8(text)) {
         return at + " must be a text of 1 to " + std::to_string(row.maximum) + " bytes.";
@@ -130,6 +135,7 @@ Checked value_from_text(const KeyRow& row, std::string_view text, std::string_vi
             return complaint_about(row, quoted(text));
         case KeyType::table:
         case KeyType::secret_table:
+        case KeyType::peer_table:
             return table_from_text(row, text);
         case KeyType::text:
         case KeyType::path:

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/config/peers.hpp"
 #include "runtime/config/values.hpp"
 
 namespace ait::config {
@@ -225,6 +226,9 @@ TEST_F(ConfigFiles, every_key_of_the_example_is_accepted_when_uncommented) {
             text.replace(at + 1, placeholder.size(), "/srv");
         }
     }
+    const auto host = text.find("${host_name}\"\n");
+    ASSERT_NE(host, std::string::npos);
+    text.replace(host, std::string("${host_name}").size(), "node-1");
     const auto report = inspect_config(sources(write("node.toml", text)));
     for (const auto& issue : report.issues) ADD_FAILURE() << render(issue);
     EXPECT_EQ(origin_of(report.config, "node.chain").substr(0, 4), "file");
@@ -267,6 +271,81 @@ TEST_F(ConfigFiles, changes_say_which_keys_apply_at_once) {
     EXPECT_EQ(changes[0].row->name, "node.log_level");
     EXPECT_EQ(changes[0].row->reload, Reload::live);
     EXPECT_EQ(changes[1].row->reload, Reload::restart);
+}
+
+const std::string key_a(64, 'a');
+const std::string key_b(64, 'b');
+
+// Breaks if a cluster cannot be written down, or a node would dial itself.
+TEST_F(ConfigFiles, the_nodes_of_a_cluster_are_read_without_this_one) {
+    const auto file = write(
+        "node.toml", "[peer]\nname = \"one\"\nlisten_port = 7801\n[peer.nodes]\none = \"" + key_a +
+                         "@127.0.0.1:7801\"\n\"eu.two\" = \"" + key_b + "@[fd00::2]:7800\"\n");
+    const auto config = load_config(sources(file));
+    ASSERT_TRUE(config.ok()) << render_error(config.error());
+    const auto peers = peers_of(config.value().values.peer);
+    ASSERT_TRUE(peers.ok());
+    ASSERT_EQ(peers.value().size(), 1U);
+    const auto& two = peers.value()[0];
+    EXPECT_EQ(two.name, "eu.two");
+    EXPECT_EQ(two.host, "fd00::2");
+    EXPECT_EQ(two.port, 7800);
+    EXPECT_EQ(to_text(two), key_b + "@[fd00::2]:7800");
+    EXPECT_EQ(parse_peer("eu.two", to_text(two)).value(), two);
+}
+
+// Breaks if a fresh node without a cluster opens a port or has no name.
+TEST_F(ConfigFiles, without_peers_a_node_is_alone_and_has_a_name_all_the_same) {
+    const auto config = load_config(sources());
+    ASSERT_TRUE(config.ok());
+    EXPECT_TRUE(config.value().values.peer.nodes.empty());
+    EXPECT_TRUE(is_peer_name(config.value().values.peer.name));
+    EXPECT_EQ(config.value().values.peer.listen_port, 7800);
+    EXPECT_EQ(config.value().values.peer.listen_host, "127.0.0.1");
+}
+
+// Breaks if a slip of the pen in the list of nodes is found only when the cluster does not form.
+TEST_F(ConfigFiles, a_line_of_peers_that_cannot_be_meant_is_refused_at_its_place) {
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"10.0.0.5:7800", "is not KEY@HOST:PORT"},
+        {key_a.substr(1) + "@10.0.0.5:7800", "is no public key"},
+        {std::string(64, 'A') + "@10.0.0.5:7800", "is no public key"},
+        {std::string(64, '0') + "@10.0.0.5:7800", "is no public key"},
+        {key_a + "@10.0.0.5", "has no port"},
+        {key_a + "@10.0.0.5:0", "needs a port"},
+        {key_a + "@10.0.0.5:65536", "needs a port"},
+        {key_a + "@fd00::5:7800", "names no host"},
+        {key_a + "@a b:7800", "names no host"},
+        {key_a + "@[10.0.0.5]:7800", "names no host"},
+        {key_a + "@:7800", "names no host"},
+    };
+    for (const auto& [text, complaint] : cases) {
+        const auto report =
+            inspect_config(sources(write("node.toml", "[peer.nodes]\nn2 = \"" + text + "\"\n")));
+        ASSERT_EQ(report.issues.size(), 1U) << text;
+        EXPECT_EQ(report.issues[0].place.line, 2U) << text;
+        EXPECT_NE(report.issues[0].message.find(complaint), std::string::npos)
+            << report.issues[0].message;
+    }
+    EXPECT_FALSE(parse_peer("-n", key_a + "@h:1").ok());
+    EXPECT_FALSE(parse_peer(std::string(65, 'n'), key_a + "@h:1").ok());
+}
+
+// Breaks if two lines for one machine make a node count a voter twice.
+TEST_F(ConfigFiles, one_key_or_one_address_for_two_nodes_is_refused) {
+    const auto complaint = [&](const std::string& nodes) {
+        const auto report = inspect_config(sources(write("node.toml", "[peer.nodes]\n" + nodes)));
+        return report.issues.size() == 1 ? report.issues[0].message : std::string("none or many");
+    };
+    EXPECT_NE(
+        complaint("a = \"" + key_a + "@h:1\"\nb = \"" + key_a + "@h:2\"\n").find("have one key"),
+        std::string::npos);
+    EXPECT_NE(
+        complaint("a = \"" + key_a + "@h:1\"\nb = \"" + key_b + "@h:1\"\n").find("both at h:1"),
+        std::string::npos);
+    auto from = sources(write("node.toml", "[peer.nodes]\nb = \"" + key_a + "@h:1\"\n"));
+    from.flags = {{"peer.listen_port", "7700"}, {"peer.name", "no name"}};
+    EXPECT_EQ(inspect_config(from).issues.size(), 2U);
 }
 
 // Breaks if a default is not acceptable to its own rule.
