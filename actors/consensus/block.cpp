@@ -28,15 +28,18 @@ Hash outcome_leaf(std::string_view encoded_outcome) {
 std::uint64_t quorum_weight(const Genesis& genesis) {
     std::uint64_t total = 0;
     for (const auto& validator : genesis.validators) total += validator.weight;
-    return 2 * total / 3 + 1;
+    return genesis.parameters.fault_model == FaultModel::crash ? total / 2 + 1 : 2 * total / 3 + 1;
 }
 
 Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key) {
     return key.sign(vote_domain, encode(statement));
 }
 
-Status verify_certificate(const Certificate& certificate, const Genesis& genesis,
-                          const BlockHeader& header, const Hash& hash) {
+namespace {
+
+/// A signed header is final, and with it the headers that it descends from.
+Status verify_own(const Certificate& certificate, const Genesis& genesis, const BlockHeader& header,
+                  const Hash& hash) {
     const VoteStatement expected{.chain = header.chain,
                                  .genesis = genesis_hash(genesis),
                                  .epoch = header.epoch,
@@ -67,6 +70,23 @@ Status verify_certificate(const Certificate& certificate, const Genesis& genesis
                          std::to_string(quorum_weight(genesis)) + " is needed.");
     }
     return {};
+}
+
+}  // namespace
+
+Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,
+                          const Genesis& genesis, const BlockHeader& header, const Hash& hash) {
+    BlockHeader last = header;
+    Hash last_hash = hash;
+    for (const auto& link : links) {
+        auto next = decode<BlockHeader>(link.bytes);
+        if (!next.ok()) return next.error();
+        if (next.value().parent != last_hash || next.value().height != last.height + 1)
+            return not_final("Its links are no chain of headers.");
+        last = std::move(next).value();
+        last_hash = header_hash(link.bytes);
+    }
+    return verify_own(certificate, genesis, last, last_hash);
 }
 
 }  // namespace ait::consensus

@@ -4,6 +4,7 @@
 // did (outcomes), and to the whole history of state writes. A certificate is validators' signatures
 // over one statement (CONSENSUS 1.1); with one validator it holds one signature.
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@
 namespace ait::consensus {
 
 inline constexpr std::string_view vote_domain = "vote/1";
+/// Headers between a final block and the descendant that has a certificate of its own.
+inline constexpr std::uint32_t finality_links_max = 4'096;
 
 struct BlockHeader {
     std::uint64_t version = 1;
@@ -152,12 +155,15 @@ struct BlockRecord {
     Blob header{};                     ///< encoded BlockHeader, exactly as hashed
     std::vector<Blob> transactions{};  ///< wire bytes, in order
     Certificate certificate{};
+    std::vector<Blob> links{};  ///< headers down to the certified descendant; none: it is certified
     static constexpr auto fields() {
         using B = BlockRecord;
         return std::tuple{
             field("header", &B::header, "Encoded header."),
             field("transactions", &B::transactions, "Wire bytes.", limits::block_transactions_max),
-            field("certificate", &B::certificate, "Finality.")};
+            field("certificate", &B::certificate, "Finality."),
+            optional_field("links", &B::links, "Headers to what is certified.",
+                           finality_links_max)};
     }
 };
 
@@ -183,13 +189,13 @@ Hash header_hash(std::string_view encoded_header);
 Hash transaction_leaf(std::string_view wire);
 /// Of an encoded TransactionOutcome.
 Hash outcome_leaf(std::string_view encoded_outcome);
-/// Weight needed: floor(2W/3)+1 (byzantine quorum; equals W for one validator).
+/// Weight needed: floor(2W/3)+1, or floor(W/2)+1 where validators only crash.
 std::uint64_t quorum_weight(const Genesis& genesis);
 /// Signs one statement as a member.
 Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key);
-/// Checks that the certificate finalises this header in epoch 0 of the genesis with a quorum of
-/// distinct members. Error: check_failed with the reason.
-Status verify_certificate(const Certificate& certificate, const Genesis& genesis,
-                          const BlockHeader& header, const Hash& hash);
+/// Checks that a quorum of distinct members of epoch 0 of the genesis finalised this header, or the
+/// descendant of it that `links` lead to. Error: check_failed with the reason.
+Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,
+                          const Genesis& genesis, const BlockHeader& header, const Hash& hash);
 
 }  // namespace ait::consensus

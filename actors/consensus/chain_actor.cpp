@@ -4,8 +4,8 @@
 #include <caf/all.hpp>
 #include <deque>
 
+#include "actors/consensus/submissions.hpp"
 #include "actors/supervision.hpp"
-#include "runtime/base/crypto/hash.hpp"
 
 namespace ait::consensus {
 
@@ -77,42 +77,6 @@ using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to
                                           caf::reacts_to<Durable>, caf::reacts_to<Wake>,
                                           caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
 
-Error overloaded() {
-    return Error{ErrorCode::overloaded, "The node has too many operations waiting.",
-                 "At most " + std::to_string(limits::mempool_transactions_max) + " may wait.",
-                 "Try again in a second."};
-}
-
-/// The sidecars an operation names must come along or be there already.
-Status check_blobs(const Submission& submission, const ChainReader& reader) {
-    std::vector<Hash> named = submission.blob_hashes();
-    std::sort(named.begin(), named.end());
-    std::vector<Hash> brought;
-    for (const auto& blob : submission.blobs()) {
-        if (blob.bytes.size() > limits::blob_bytes_max) {
-            return Error{ErrorCode::too_large, "A blob is too large.",
-                         std::to_string(blob.bytes.size()) + " bytes; the limit is " +
-                             std::to_string(limits::blob_bytes_max) + ".",
-                         "Send less."};
-        }
-        brought.push_back(blob.hash);
-    }
-    std::sort(brought.begin(), brought.end());
-    for (const auto& hash : named) {
-        if (std::binary_search(brought.begin(), brought.end(), hash) || reader.blob(hash)) continue;
-        return Error{ErrorCode::invalid_argument,
-                     "A blob that the operation names did not come along.",
-                     "Its hash is " + to_hex(hash.view()) + ".", "Send it in \"blobs\"."};
-    }
-    for (const auto& hash : brought) {
-        if (std::binary_search(named.begin(), named.end(), hash)) continue;
-        return Error{
-            ErrorCode::invalid_argument, "A blob came along that the operation does not name.",
-            "Its hash is " + to_hex(hash.view()) + ".", "Send only what the operation names."};
-    }
-    return {};
-}
-
 class Chain {
   public:
     Chain(Self* self, ChainServices services) : self_(self), services_(std::move(services)) {
@@ -125,14 +89,13 @@ class Chain {
 
     void on_submit(const SubmissionPtr& submission) {
         if (drained_) {
-            return submission->answer(Error{ErrorCode::unavailable, "The node is stopping.",
-                                            "It takes nothing new.", "Try again when it is back."});
+            return submission->answer(node_is_stopping());
         }
         if (submission->dry_run()) return predict(submission);
         if (pool_.size() >= limits::mempool_transactions_max ||
             pool_bytes_ + submission->bytes() > limits::mempool_bytes_max) {
             ++services_.figures.overloaded_total;
-            return submission->answer(overloaded());
+            return submission->answer(pool_is_full());
         }
         pool_bytes_ += submission->bytes();
         pool_.push_back(submission);
@@ -198,18 +161,6 @@ class Chain {
                 reader.state()};
     }
 
-    static Admission admit(BlockBuilder& builder, const Submission& submission, Applied& applied) {
-        applied.height = builder.height();
-        applied.block_time_unix_ms = builder.time_unix_ms();
-        if (const auto* transaction = std::get_if<VerifiedTransaction>(&submission.operation())) {
-            applied.operation = transaction->hash;
-            return builder.add_transaction(*transaction);
-        }
-        const auto& item = std::get<EncodedItem>(submission.operation());
-        applied.operation = item.hash;
-        return builder.add_item(item);
-    }
-
     /// Larger blocks share one sync. Those that the last block answered are likely to come again,
     /// so a block is worth waiting for until as many are there, but only for a moment; nobody waits
     /// on a chain where one client works alone.
@@ -267,8 +218,7 @@ class Chain {
 
     void take_operation(BlockBuilder& builder, const ChainReader& reader,
                         const SubmissionPtr& submission, SealedBlock& sealed) {
-        if (submission->deadline_unix_ms() != 0 &&
-            submission->deadline_unix_ms() < services_.clock.now_unix_ms()) {
+        if (is_late(*submission, services_.clock.now_unix_ms())) {
             return refuse(submission,
                           Error{ErrorCode::deadline_exceeded, "The operation waited too long.",
                                 "Its deadline passed before a block took it; nothing was done.",
@@ -300,29 +250,6 @@ class Chain {
     void refuse(const SubmissionPtr& submission, const Error& error) {
         ++services_.figures.refused_total;
         submission->answer(error);
-    }
-
-    /// The idempotency key is known: answers with the outcome that the chain holds.
-    static void answer_repeat(const SubmissionPtr& submission, const Hash& operation,
-                              const ChainReader& reader) {
-        const auto position = reader.find_operation(operation);
-        const Error pruned{ErrorCode::already_exists, "The operation was done before.",
-                           "Its outcome is not kept any more.", "Look at its effect instead."};
-        if (!position) return submission->answer(pruned);
-        auto block = reader.block(position->height);
-        if (!block.ok()) return submission->answer(block.error());
-        if (!block.value()) return submission->answer(pruned);
-        const auto& outcomes = block.value()->outcomes;
-        if (position->transaction >= outcomes.size() ||
-            position->item >= outcomes[position->transaction].items.size()) {
-            return submission->answer(pruned);
-        }
-        submission->answer(Applied{.operation = operation,
-                                   .height = position->height,
-                                   .block_time_unix_ms = block.value()->header.time_unix_ms,
-                                   .outcome = outcomes[position->transaction].items[position->item],
-                                   .repeated = true,
-                                   .dry_run = submission->dry_run()});
     }
 
     void publish() {

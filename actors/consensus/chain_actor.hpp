@@ -28,6 +28,9 @@ using ChainActor =
     caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
                      caf::reacts_to<Wake>, caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
 
+/// What every chain takes, whoever orders its blocks.
+using ChainPort = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>>;
+
 /// Tells listeners that a block was published. Any thread; a listener must be quick and not block.
 class BlockListeners {
   public:

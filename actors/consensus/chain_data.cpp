@@ -165,8 +165,9 @@ class StoreReader final : public ChainReader {
 
 }  // namespace
 
-void SealedBlock::finish(Certificate final_certificate) {
+void SealedBlock::finish(Certificate final_certificate, std::vector<Blob> final_links) {
     certificate = std::move(final_certificate);
+    links = std::move(final_links);
     std::size_t bytes = block.encoded_header.size();
     for (const auto& wire : block.transactions) bytes += wire.size() + 8;
     const std::string encoded_certificate = encode(certificate);
@@ -174,7 +175,9 @@ void SealedBlock::finish(Certificate final_certificate) {
     assembly.list(field_count<BlockRecord>).blob(block.encoded_header);
     assembly.list(block.transactions.size());
     for (const auto& wire : block.transactions) assembly.blob(wire);
-    record = assembly.encoded(encoded_certificate).take();
+    assembly.encoded(encoded_certificate).list(links.size());
+    for (const auto& link : links) assembly.blob(link.bytes);
+    record = assembly.take();
 }
 
 std::string SealedBlock::logged() const {
@@ -296,8 +299,8 @@ Status ChainData::replay(std::uint64_t height, std::string_view payload) {
     const auto header = decode<BlockHeader>(record.value().header.bytes);
     if (!header.ok()) return unreadable(header.error());
     const Status final =
-        verify_certificate(record.value().certificate, options_.genesis, header.value(),
-                           header_hash(record.value().header.bytes));
+        verify_certificate(record.value().certificate, record.value().links, options_.genesis,
+                           header.value(), header_hash(record.value().header.bytes));
     if (!final.ok()) return final;
     SealedBlock sealed;
     {
@@ -309,6 +312,7 @@ Status ChainData::replay(std::uint64_t height, std::string_view payload) {
         sealed.block = std::move(executed).value();
     }
     sealed.certificate = std::move(record.value().certificate);
+    sealed.links = std::move(record.value().links);
     sealed.record = std::move(logged.value().record.bytes);
     for (auto& sidecar : logged.value().sidecars) {
         const Hash hash = crypto::blake2b_256(sidecar.bytes);
@@ -333,18 +337,29 @@ std::unique_ptr<ChainReader> ChainData::reader() const {
 Status ChainData::publish(SealedBlock& sealed) {
     AIT_ASSERT(sealed.block.header.height == tip_.height + 1);
     AIT_ASSERT(sealed.block.header.parent == tip_.hash);
-    if (!unpublished_) unpublished_ = writes_of(sealed);
-    AIT_ASSERT(unpublished_->height == sealed.block.header.height);
-    const Status published = store_->publish(std::move(*unpublished_));
-    if (!published.ok()) return published;
-    unpublished_.reset();
+    auto writes = writes_of(sealed);
+    const Status published = store_->publish(std::move(writes));
+    if (!published.ok()) {
+        // Nothing was taken: the block is whole again, for those who build on it and for later.
+        sealed.block.writes = std::move(writes.state);
+        for (std::size_t i = 0; i < sealed.sidecars.size(); ++i)
+            sealed.sidecars[i].bytes = std::move(writes.blobs[i].second);
+        return published;
+    }
     tip_ = sealed.block.tip();
     return published;
 }
 
 Status ChainData::write(const SealedBlock& sealed) {
-    const Status appended = log_->append(sealed.block.header.height, sealed.logged());
-    if (!appended.ok()) return appended;
+    const Status appended = append(sealed);
+    return appended.ok() ? sync() : appended;
+}
+
+Status ChainData::append(const SealedBlock& sealed) {
+    return log_->append(sealed.block.header.height, sealed.logged());
+}
+
+Status ChainData::sync() {
     return log_->sync();
 }
 

@@ -18,11 +18,12 @@ namespace ait::consensus {
 struct SealedBlock {
     ExecutedBlock block{};
     Certificate certificate{};
+    std::vector<Blob> links{};  ///< as in BlockRecord
     std::vector<Sidecar> sidecars{};
     std::string record{};  ///< encoded BlockRecord, made by finish()
 
     /// The block is final: nothing of it changes any more.
-    void finish(Certificate final_certificate);
+    void finish(Certificate final_certificate, std::vector<Blob> final_links = {});
     /// What the log keeps of it: an encoded LoggedBlock.
     [[nodiscard]] std::string logged() const;
 };
@@ -65,11 +66,14 @@ class ChainData {
     /// Chain actor only.
     [[nodiscard]] const Tip& tip() const { return tip_; }
     /// Makes a durable block visible; takes what it needs out of it. Error overloaded: the store is
-    /// behind, call again later with the same block.
+    /// behind, and the block is as before; call again later.
     Status publish(SealedBlock& sealed);
 
     /// Log writer only: one record, then durable.
     Status write(const SealedBlock& sealed);
+    /// Log writer only: the two halves of write(), for blocks that share a sync.
+    Status append(const SealedBlock& sealed);
+    Status sync();
     /// Log writer only: drops log segments that the store holds durably, when there are many.
     Status prune_log();
     /// Makes the state durable up to the last published block. Blocks.
@@ -83,7 +87,6 @@ class ChainData {
     [[nodiscard]] Status check_sidecars(const SealedBlock& sealed) const;
 
     Options options_;
-    std::optional<storage::BlockWrites> unpublished_{};  ///< the store had no room for it
     Hash genesis_id_{};
     Tip tip_{};
     Recovery recovery_{};

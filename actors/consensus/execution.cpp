@@ -305,7 +305,7 @@ bool BlockBuilder::has_content() const {
     return !transactions_.empty() || batch_size_ > 0 || !view_.writes().empty();
 }
 
-ExecutedBlock BlockBuilder::seal(const crypto::SecretKey& node_key) && {
+ExecutedBlock BlockBuilder::seal(const crypto::SecretKey& node_key, std::uint64_t view) && {
     if (batch_size_ > 0) {
         UnsignedTransaction content;
         content.chain = parent_.genesis.chain;
@@ -323,10 +323,11 @@ ExecutedBlock BlockBuilder::seal(const crypto::SecretKey& node_key) && {
                                 .encoded(batch_outcomes_)
                                 .take());
     }
-    return std::move(*this).close(node_key.public_key());
+    return std::move(*this).close(node_key.public_key(), view);
 }
 
-ExecutedBlock BlockBuilder::close(const PublicKey& leader) && {
+ExecutedBlock BlockBuilder::close(const PublicKey& leader, std::uint64_t view) && {
+    AIT_ASSERT(view > parent_.tip.view);
     ExecutedBlock block;
     outcomes_.push_back(encode(due_outcome_));
     std::vector<Hash> leaves;
@@ -339,7 +340,7 @@ ExecutedBlock BlockBuilder::close(const PublicKey& leader) && {
                     .chain = parent_.genesis.chain,
                     .genesis = parent_.genesis_hash,
                     .epoch = 0,
-                    .view = parent_.tip.view + 1,
+                    .view = view,
                     .height = height(),
                     .parent_view = parent_.tip.view,
                     .parent = parent_.tip.hash,
@@ -394,6 +395,7 @@ Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Pa
     const BlockHeader& claimed = header.value();
     if (claimed.height != parent.tip.height + 1) return differs("height", claimed.height);
     if (claimed.parent != parent.tip.hash) return differs("parent", claimed.height);
+    if (claimed.view <= parent.tip.view) return differs("view", claimed.height);
     if (claimed.time_unix_ms < parent.tip.time_unix_ms) return differs("time", claimed.height);
     BlockBuilder builder(rules, parent, claimed.time_unix_ms);
     for (const auto& wire : record.transactions) {
@@ -412,7 +414,7 @@ Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Pa
         if (!std::holds_alternative<ItemOutcome>(admission))
             return differs("validity of a transaction", claimed.height);
     }
-    ExecutedBlock block = std::move(builder).close(claimed.leader);
+    ExecutedBlock block = std::move(builder).close(claimed.leader, claimed.view);
     if (block.header.transactions_root != claimed.transactions_root)
         return differs("transactions root", claimed.height);
     if (block.header.outcomes_root != claimed.outcomes_root)

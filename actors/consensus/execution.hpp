@@ -128,8 +128,12 @@ class BlockBuilder {
     [[nodiscard]] std::int64_t time_unix_ms() const { return time_unix_ms_; }
     [[nodiscard]] const storage::StateView& state() const { return view_; }
 
-    /// Signs the batch with the node's key and closes the block.
-    ExecutedBlock seal(const crypto::SecretKey& node_key) &&;
+    /// Signs the batch with the node's key and closes the block, in a view after the parent's.
+    ExecutedBlock seal(const crypto::SecretKey& node_key, std::uint64_t view) &&;
+    /// In the view that follows the parent's.
+    ExecutedBlock seal(const crypto::SecretKey& node_key) && {
+        return std::move(*this).seal(node_key, parent_.tip.view + 1);
+    }
 
   private:
     friend Result<ExecutedBlock> execute_block(const RuleSet&, const Parent&, const BlockRecord&,
@@ -146,7 +150,7 @@ class BlockBuilder {
     Status replay_batch(const VerifiedTransaction& transaction, const OperationBatch& batch);
     void apply_due();
     void drop_old_keys();
-    ExecutedBlock close(const PublicKey& leader) &&;
+    ExecutedBlock close(const PublicKey& leader, std::uint64_t view) &&;
 
     const RuleSet& rules_;
     const Parent parent_;

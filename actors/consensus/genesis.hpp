@@ -17,6 +17,16 @@ struct EnumNames<UnfundedJobs> {
     static constexpr std::array<std::string_view, 2> names{"accept", "hold"};
 };
 
+/// What validators may do wrong, and so how many must agree (CONSENSUS 1.4, 1.5).
+enum class FaultModel : std::uint8_t {
+    byzantine,  ///< less than a third may lie: a quorum is more than two thirds
+    crash       ///< less than half may stop, nobody lies: a quorum is more than half
+};
+template <>
+struct EnumNames<FaultModel> {
+    static constexpr std::array<std::string_view, 2> names{"byzantine", "crash"};
+};
+
 }  // namespace ait
 
 namespace ait::consensus {
@@ -56,6 +66,8 @@ struct ChainParameters {
     std::uint64_t attempts_max = 3;
     std::uint64_t miner_lost_ms = 30'000;
     std::uint64_t unbonding_ms = 10'000;
+    FaultModel fault_model = FaultModel::byzantine;
+    std::uint64_t message_delay_ms = 100;  ///< between two validators, a block's body included
     bool faucet_enabled = false;
     Amount faucet_supply{};  ///< minted to the faucet at height 0
     Amount faucet_request_max{};
@@ -78,6 +90,10 @@ struct ChainParameters {
                            "Silence after which a miner counts as lost."),
             optional_field("unbonding_ms", &P::unbonding_ms,
                            "Wait between unstake and availability."),
+            optional_field("fault_model", &P::fault_model,
+                           "byzantine: under a third may lie; crash: under half may stop."),
+            optional_field("message_delay_ms", &P::message_delay_ms,
+                           "Longest way of a message between validators."),
             optional_field("faucet_enabled", &P::faucet_enabled, "Development chains only."),
             optional_field("faucet_supply", &P::faucet_supply, "AIT minted to the faucet."),
             optional_field("faucet_request_max", &P::faucet_request_max,

@@ -10,8 +10,8 @@ Result<std::unique_ptr<Ordering>> SoleValidator::create(const Genesis& genesis,
                          std::to_string(genesis.validators.size()) +
                          " validator(s); this node's key is " +
                          to_hex(key.public_key().view().substr(0, 8)) + "....",
-                     "Use the genesis and node key that belong together. Several validators are "
-                     "not supported yet."};
+                     "Use the genesis and node key that belong together, or list the validators "
+                     "under [peer.nodes] to follow them."};
     }
     return std::unique_ptr<Ordering>(new SoleValidator(genesis_hash(genesis), key));
 }

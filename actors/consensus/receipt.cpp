@@ -84,8 +84,8 @@ Result<ProvenOperation> check_proof(const OperationProof& proof, const Genesis& 
     if (proven.header.chain != genesis.chain || proven.header.genesis != genesis_id) {
         return refuse("It is of chain " + proven.header.chain + " with another genesis.");
     }
-    const Status final =
-        verify_certificate(proof.certificate, genesis, proven.header, proven.block_hash);
+    const Status final = verify_certificate(proof.certificate, proof.links, genesis, proven.header,
+                                            proven.block_hash);
     if (!final.ok()) return refuse(final.error().why);
     const Status paths = check_paths(proof, proven.header);
     if (!paths.ok()) return paths.error();
@@ -215,7 +215,8 @@ Result<OperationProof> prove_operation(const StoredBlock& block,
                           .outcome = block.outcomes[index],
                           .outcome_path = crypto::merkle_path(outcome_leaves, index),
                           .header = block.record.header,
-                          .certificate = block.record.certificate};
+                          .certificate = block.record.certificate,
+                          .links = block.record.links};
 }
 
 Result<std::string> receipt_text(const std::vector<OperationProof>& proofs, const Genesis& genesis,

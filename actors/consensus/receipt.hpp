@@ -26,6 +26,7 @@ struct OperationProof {
     std::vector<Hash> outcome_path{};
     Blob header{};
     Certificate certificate{};
+    std::vector<Blob> links{};  ///< as in the block's record
     static constexpr auto fields() {
         using P = OperationProof;
         return std::tuple{
@@ -36,7 +37,9 @@ struct OperationProof {
             field("outcome", &P::outcome, "What it did."),
             field("outcome_path", &P::outcome_path, "Merkle path.", 64),
             field("header", &P::header, "Encoded header."),
-            field("certificate", &P::certificate, "Finality.")};
+            field("certificate", &P::certificate, "Finality."),
+            optional_field("links", &P::links, "Headers to what is certified.",
+                           finality_links_max)};
     }
 };
 

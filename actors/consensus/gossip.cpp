@@ -1,0 +1,48 @@
+#include "actors/consensus/gossip.hpp"
+
+#include "runtime/base/codec/msgpack.hpp"
+
+namespace ait::consensus {
+
+WaitingOperation to_gossip(const Submission& submission, std::int64_t good_until_unix_ms) {
+    WaitingOperation operation;
+    operation.good_until_unix_ms = good_until_unix_ms;
+    if (const auto* transaction = std::get_if<VerifiedTransaction>(&submission.operation())) {
+        operation.is_signed = true;
+        operation.bytes.bytes = transaction->wire;
+    } else {
+        operation.bytes.bytes = std::get<EncodedItem>(submission.operation()).bytes;
+    }
+    operation.blobs.reserve(submission.blobs().size());
+    for (const auto& blob : submission.blobs()) operation.blobs.push_back(Blob{blob.bytes});
+    return operation;
+}
+
+Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& genesis,
+                                  const Hash& genesis_id) {
+    std::vector<std::string> blobs;
+    blobs.reserve(operation.blobs.size());
+    for (auto& blob : operation.blobs) blobs.push_back(std::move(blob.bytes));
+    const auto nobody = [](const Result<Applied>&) {};
+    if (operation.is_signed) {
+        auto transaction = verify_transaction(operation.bytes.bytes, genesis.chain, genesis_id);
+        if (!transaction.ok()) return transaction.error();
+        if (transaction.value().content.kind == batch_kind) {
+            return Error{ErrorCode::malformed, "A peer sent a batch as an operation.", "", ""};
+        }
+        return std::make_shared<Submission>(std::move(transaction).value(), std::move(blobs), false,
+                                            0, nobody);
+    }
+    auto item = decode<BatchItem>(operation.bytes.bytes);
+    if (!item.ok()) return item.error();
+    return std::make_shared<Submission>(EncodedItem(std::move(item).value()), std::move(blobs),
+                                        false, 0, nobody);
+}
+
+Hash operation_hash(const Submission& submission) {
+    if (const auto* transaction = std::get_if<VerifiedTransaction>(&submission.operation()))
+        return transaction->hash;
+    return std::get<EncodedItem>(submission.operation()).hash;
+}
+
+}  // namespace ait::consensus

@@ -1,0 +1,331 @@
+#include "actors/consensus/operation_desk.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "actors/consensus/submissions.hpp"
+
+namespace ait::consensus {
+namespace {
+
+/// Told operations are good for this long, and told again well before.
+constexpr std::int64_t good_for_ms = 2'000;
+constexpr std::int64_t tell_again_ms = 1'000;
+/// Clocks of members differ, and a block may be under way.
+constexpr std::int64_t certainty_ms = 1'000;
+constexpr std::int64_t foreign_kept_ms = 10'000;
+
+bool is_signed(const Submission& submission) {
+    return std::holds_alternative<VerifiedTransaction>(submission.operation());
+}
+
+class StateOver final : public storage::StateReader {
+  public:
+    StateOver(const storage::WriteSet& writes, const storage::StateReader& base)
+        : writes_(writes), base_(base) {}
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
+        const auto found = writes_.find(key);
+        return found == writes_.end() ? base_.get(key) : found->second;
+    }
+    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
+        storage::scan_merged(writes_, base_, prefix, from, visit);
+    }
+
+  private:
+    const storage::WriteSet& writes_;
+    const storage::StateReader& base_;
+};
+
+Error came_too_late() {
+    return Error{ErrorCode::deadline_exceeded, "No block has taken the operation in time.",
+                 "The members did not agree on one before its deadline; it may still happen.",
+                 "Look at its effect, or ask again with the same idempotency key."};
+}
+
+}  // namespace
+
+BlockBuilder::Parent OperationDesk::parent(const storage::StateReader& state) const {
+    return {data_.genesis(), data_.genesis_id(), data_.tip(), state};
+}
+
+void OperationDesk::predict(const SubmissionPtr& submission) const {
+    const auto reader = data_.reader();
+    const Status blobs = check_blobs(*submission, *reader);
+    if (!blobs.ok()) return submission->answer(blobs.error());
+    BlockBuilder builder(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
+    Applied applied;
+    Admission admission = admit(builder, *submission, applied);
+    if (const auto* duplicate = std::get_if<Duplicate>(&admission))
+        return answer_repeat(submission, duplicate->operation, *reader);
+    applied.dry_run = true;
+    if (auto* outcome = std::get_if<ItemOutcome>(&admission)) {
+        applied.outcome = std::move(*outcome);
+        return submission->answer(std::move(applied));
+    }
+    auto answer = verdict(*submission, std::move(admission), std::move(applied), *reader);
+    AIT_ASSERT(answer.has_value());
+    submission->answer(std::move(*answer));
+}
+
+std::optional<Result<Applied>> OperationDesk::verdict(const Submission& submission,
+                                                      Admission admission, Applied applied,
+                                                      const ChainReader& reader) const {
+    if (auto* error = std::get_if<Error>(&admission)) return Result<Applied>(std::move(*error));
+    if (auto* idle = std::get_if<NoEffect>(&admission)) {
+        applied.outcome = std::move(idle->outcome);
+        if (!submission.dry_run()) {
+            applied.height = reader.height();
+            applied.block_time_unix_ms = reader.block_time_unix_ms();
+        }
+        return Result<Applied>(std::move(applied));
+    }
+    return std::nullopt;
+}
+
+void OperationDesk::keep(const SubmissionPtr& submission, WaitingOperations& told) {
+    const std::int64_t good_until = clock_.now_unix_ms() + good_for_ms;
+    const auto put = pool_.put(
+        operation_hash(*submission),
+        {.submission = submission, .is_own = true, .good_until_unix_ms = good_until, .fate = {}});
+    if (put == OperationPool::Put::added) {
+        told.operations.push_back(to_gossip(*submission, good_until));
+    } else if (put == OperationPool::Put::known) {
+        // The very same transaction, sent twice at once: the second is answered when the first is.
+        doubtful_.push_back(submission);
+    } else {
+        ++figures_.overloaded_total;
+        submission->answer(pool_is_full());
+    }
+}
+
+WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions, bool is_behind) {
+    WaitingOperations told;
+    const auto reader = data_.reader();
+    const StateOver expected(expected_, reader->state());
+    BlockBuilder builder(data_.rules(), parent(expected), clock_.now_unix_ms());
+    std::stable_partition(submissions.begin(), submissions.end(),
+                          [](const auto& each) { return is_signed(*each); });
+    for (const auto& submission : submissions) {
+        if (submission->dry_run()) {
+            predict(submission);
+            continue;
+        }
+        if (is_late(*submission, clock_.now_unix_ms())) {
+            submission->answer(came_too_late());
+            continue;
+        }
+        if (doubtful_.size() >= limits::mempool_transactions_max) {
+            ++figures_.overloaded_total;
+            submission->answer(pool_is_full());
+            continue;
+        }
+        const Status blobs = check_blobs(*submission, *reader);
+        if (!blobs.ok()) {
+            ++figures_.refused_total;
+            submission->answer(blobs.error());
+            continue;
+        }
+        Applied applied;
+        Admission admission = admit(builder, *submission, applied);
+        if (std::holds_alternative<Error>(admission) && builder.has_content()) {
+            // What waits may be in its way, and may come to nothing: then the members decide.
+            BlockBuilder alone(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
+            Admission by_itself = admit(alone, *submission, applied);
+            if (!std::holds_alternative<Error>(by_itself)) admission = std::move(by_itself);
+        }
+        if (std::holds_alternative<ItemOutcome>(admission)) {
+            keep(submission, told);
+            continue;
+        }
+        if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
+            if (reader->find_operation(duplicate->operation))
+                answer_repeat(submission, duplicate->operation, *reader);
+            else
+                doubtful_.push_back(submission);
+            continue;
+        }
+        auto answer = verdict(*submission, std::move(admission), std::move(applied), *reader);
+        if (is_behind && !answer->ok()) {
+            doubtful_.push_back(submission);
+            continue;
+        }
+        if (!answer->ok()) ++figures_.refused_total;
+        submission->answer(std::move(*answer));
+    }
+    for (const auto& [key, value] : builder.state().writes())
+        expected_.insert_or_assign(key, value);
+    figures_.pool_operations = pool_.size();
+    figures_.pool_bytes = pool_.bytes();
+    return told;
+}
+
+std::size_t OperationDesk::take_told(WaitingOperations&& told) {
+    std::size_t lost = 0;
+    const std::int64_t now = clock_.now_unix_ms();
+    for (auto& operation : told.operations) {
+        // Whoever sends it is free to be ahead of us, but not to fill the pool for hours.
+        const std::int64_t good_until =
+            std::min(operation.good_until_unix_ms, now + 2 * good_for_ms);
+        auto submission = from_gossip(std::move(operation), data_.genesis(), data_.genesis_id());
+        if (!submission.ok()) {
+            ++lost;
+            continue;
+        }
+        const Hash hash = operation_hash(*submission.value());
+        const auto put = pool_.put(hash, {.submission = std::move(submission).value(),
+                                          .is_own = false,
+                                          .good_until_unix_ms = good_until,
+                                          .fate = {}});
+        if (put == OperationPool::Put::full) ++lost;
+    }
+    figures_.pool_operations = pool_.size();
+    figures_.pool_bytes = pool_.bytes();
+    return lost;
+}
+
+void OperationDesk::fill(BlockBuilder& builder, const UnfinalBlocks::Path& path,
+                         SealedBlock& sealed) {
+    std::set<Hash> in_path;
+    std::set<Hash> blobs_in_path;
+    for (const auto* block : path) {
+        for (const auto& place : block->block.operations) in_path.insert(place.operation);
+        for (const auto& sidecar : block->sidecars) blobs_in_path.insert(sidecar.hash);
+    }
+    const auto reader = data_.reader();
+    const auto is_in_path = [&](const Hash& hash) { return blobs_in_path.contains(hash); };
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    std::size_t blobs = 0;
+    for (const bool signed_turn : {true, false}) {
+        pool_.each([&](const Hash& hash, const PooledOperation& waiting) {
+            const Submission& submission = *waiting.submission;
+            if (is_signed(submission) != signed_turn || waiting.fate || in_path.contains(hash) ||
+                waiting.good_until_unix_ms < builder.time_unix_ms())
+                return true;
+            if (count == limits::block_transactions_max ||
+                bytes + submission.bytes() > limits::block_bytes_max ||
+                blobs + submission.blobs().size() > limits::block_blobs_max)
+                return false;
+            if (!check_blobs(submission, *reader, is_in_path).ok()) return true;
+            Applied applied;
+            if (!std::holds_alternative<ItemOutcome>(admit(builder, submission, applied)))
+                return true;
+            ++count;
+            bytes += submission.bytes();
+            blobs += submission.blobs().size();
+            sealed.sidecars.insert(sealed.sidecars.end(), submission.blobs().begin(),
+                                   submission.blobs().end());
+            return true;
+        });
+    }
+}
+
+void OperationDesk::on_published(const SealedBlock& published) {
+    const auto& block = published.block;
+    std::optional<std::uint32_t> decoded;
+    TransactionOutcome outcome;
+    for (const auto& place : block.operations) {
+        auto waiting = pool_.take(place.operation);
+        if (!waiting || !waiting->is_own) continue;
+        if (decoded != place.transaction) {
+            auto read = decode<TransactionOutcome>(block.outcomes.at(place.transaction));
+            AIT_ASSERT(read.ok());
+            outcome = std::move(read).value();
+            decoded = place.transaction;
+        }
+        ItemOutcome& item = outcome.items.at(place.item);
+        if (item.code != 0) {
+            waiting->submission->answer(Error{static_cast<ErrorCode>(item.code), item.error,
+                                              "The block that took it refused it.", ""});
+            continue;
+        }
+        ++figures_.applied_total;
+        waiting->submission->answer(Applied{.operation = place.operation,
+                                            .height = block.header.height,
+                                            .block_time_unix_ms = block.header.time_unix_ms,
+                                            .outcome = std::move(item)});
+    }
+    reconsider();
+    figures_.pool_operations = pool_.size();
+    figures_.pool_bytes = pool_.bytes();
+}
+
+/// The state has moved on: what waits is tried again, so that a refusal is found without a block.
+void OperationDesk::reconsider() {
+    expected_.clear();
+    if (pool_.own_count() == 0) return;
+    const auto reader = data_.reader();
+    BlockBuilder builder(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
+    std::vector<std::pair<SubmissionPtr, Hash>> repeated;
+    for (const bool signed_turn : {true, false}) {
+        pool_.each([&](const Hash&, PooledOperation& waiting) {
+            if (!waiting.is_own || is_signed(*waiting.submission) != signed_turn) return true;
+            Applied applied;
+            Admission admission = admit(builder, *waiting.submission, applied);
+            const auto* duplicate = std::get_if<Duplicate>(&admission);
+            if (duplicate != nullptr && reader->find_operation(duplicate->operation)) {
+                repeated.emplace_back(waiting.submission, duplicate->operation);
+                return true;
+            }
+            waiting.fate =
+                verdict(*waiting.submission, std::move(admission), std::move(applied), *reader);
+            return true;
+        });
+    }
+    for (const auto& [submission, operation] : repeated) {
+        static_cast<void>(pool_.take(operation_hash(*submission)));
+        answer_repeat(submission, operation, *reader);
+    }
+    expected_ = builder.state().writes();
+}
+
+WaitingOperations OperationDesk::look(bool is_behind) {
+    WaitingOperations told;
+    std::vector<Hash> over;
+    const std::int64_t now = clock_.now_unix_ms();
+    pool_.each([&](const Hash& hash, PooledOperation& waiting) {
+        if (!waiting.is_own) {
+            if (now > waiting.good_until_unix_ms + foreign_kept_ms) over.push_back(hash);
+            return true;
+        }
+        const bool is_certain = now > waiting.good_until_unix_ms + certainty_ms;
+        if (is_late(*waiting.submission, now) || (waiting.fate && is_certain)) {
+            over.push_back(hash);
+        } else if (!waiting.fate && waiting.good_until_unix_ms - now < tell_again_ms) {
+            waiting.good_until_unix_ms = now + good_for_ms;
+            told.operations.push_back(to_gossip(*waiting.submission, waiting.good_until_unix_ms));
+        }
+        return true;
+    });
+    drop_late(over, now);
+    auto again = take(std::exchange(doubtful_, {}), is_behind);
+    std::move(again.operations.begin(), again.operations.end(),
+              std::back_inserter(told.operations));
+    return told;
+}
+
+void OperationDesk::drop_late(std::vector<Hash>& over, std::int64_t now_unix_ms) {
+    for (const auto& hash : over) {
+        auto waiting = pool_.take(hash);
+        if (!waiting->is_own) continue;
+        if (is_late(*waiting->submission, now_unix_ms)) {
+            waiting->submission->answer(came_too_late());
+            continue;
+        }
+        if (!waiting->fate->ok()) ++figures_.refused_total;
+        waiting->submission->answer(std::move(*waiting->fate));
+    }
+}
+
+void OperationDesk::let_go() {
+    std::vector<Hash> own;
+    pool_.each([&](const Hash& hash, const PooledOperation& waiting) {
+        if (waiting.is_own) own.push_back(hash);
+        return true;
+    });
+    for (const auto& hash : own) pool_.take(hash)->submission->answer(came_too_late());
+    for (const auto& submission : std::exchange(doubtful_, {}))
+        submission->answer(node_is_stopping());
+}
+
+}  // namespace ait::consensus

@@ -1,0 +1,411 @@
+#include "actors/consensus/replicated_chain.hpp"
+
+#include <algorithm>
+#include <caf/all.hpp>
+#include <deque>
+
+#include "actors/consensus/operation_desk.hpp"
+#include "actors/consensus/proposals.hpp"
+#include "actors/consensus/submissions.hpp"
+#include "actors/supervision.hpp"
+
+namespace ait::consensus {
+
+void ReplicationFigures::set(ReplicationState state) {
+    const std::lock_guard lock(mutex_);
+    state_ = std::move(state);
+}
+
+ReplicationState ReplicationFigures::get() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+}
+
+simplex::Config simplex_config(const Genesis& genesis, const PublicKey& self,
+                               std::uint64_t incarnation) {
+    simplex::Config config;
+    config.chain = genesis.chain;
+    config.genesis = genesis_hash(genesis);
+    for (std::uint32_t i = 0; i < genesis.validators.size(); ++i) {
+        const auto& validator = genesis.validators[i];
+        config.members.push_back({validator.public_key, validator.weight});
+        if (validator.public_key == self) config.self = i;
+    }
+    config.fault_model = genesis.parameters.fault_model == FaultModel::crash
+                             ? simplex::FaultModel::crash
+                             : simplex::FaultModel::byzantine;
+    config.delta_ms = static_cast<std::int64_t>(genesis.parameters.message_delay_ms);
+    config.incarnation = incarnation;
+    config.body_bytes_max = proposal_bytes_max;
+    return config;
+}
+
+namespace {
+
+constexpr std::chrono::milliseconds look_interval{100};
+constexpr std::chrono::milliseconds store_retry{5};
+constexpr std::size_t alarms_kept = 16;
+
+using Self = caf::typed_event_based_actor<
+    caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
+    caf::reacts_to<PeerLinked>, caf::reacts_to<JournalDurable>, caf::reacts_to<Durable>,
+    caf::reacts_to<Deadline>, caf::reacts_to<LookAround>, caf::reacts_to<Wake>>;
+
+PeerMessage kind_of(simplex::Priority priority) {
+    switch (priority) {
+        case simplex::Priority::vote:
+            return PeerMessage::vote;
+        case simplex::Priority::certificate:
+            return PeerMessage::certificate;
+        case simplex::Priority::body:
+            return PeerMessage::body;
+        case simplex::Priority::catch_up:
+            return PeerMessage::catch_up;
+    }
+    return PeerMessage::catch_up;
+}
+
+/// The nodes of a chain by the numbers that the core knows them by: members by their index,
+/// followers above, in the order in which they first came.
+class Peers {
+  public:
+    explicit Peers(const simplex::Config& config) {
+        for (const auto& member : config.members) keys_.push_back(member.key);
+        member_count_ = keys_.size();
+        for (std::size_t i = 0; i < member_count_; ++i) {
+            if (i != config.self) members_.push_back(keys_[i]);
+        }
+    }
+    simplex::Peer number_of(const PublicKey& key) {
+        const auto found = std::find(keys_.begin(), keys_.end(), key);
+        if (found == keys_.end()) keys_.push_back(key);
+        return static_cast<simplex::Peer>(found - keys_.begin());
+    }
+    [[nodiscard]] const PublicKey* key_of(simplex::Peer peer) const {
+        return peer < keys_.size() ? &keys_[peer] : nullptr;
+    }
+    /// Without this node.
+    [[nodiscard]] const std::vector<PublicKey>& members() const { return members_; }
+    [[nodiscard]] std::vector<PublicKey> everybody() const {
+        std::vector<PublicKey> all = members_;
+        all.insert(all.end(), keys_.begin() + static_cast<std::ptrdiff_t>(member_count_),
+                   keys_.end());
+        return all;
+    }
+
+  private:
+    std::vector<PublicKey> keys_{};
+    std::vector<PublicKey> members_{};
+    std::size_t member_count_ = 0;
+};
+
+class Replica {
+  public:
+    Replica(Self* self, ReplicatedChainServices services)
+        : self_(self),
+          services_(std::move(services)),
+          desk_(services_.data, services_.clock, services_.figures),
+          peers_(services_.config),
+          authenticator_(services_.config, services_.config.self ? &services_.node_key : nullptr),
+          core_(services_.config, std::move(services_.restored), authenticator_) {
+        services_.figures.height = services_.data.tip().height;
+    }
+
+    void start() {
+        feed(simplex::Start{});
+        look();
+    }
+
+    void on_submit(SubmissionInbox& inbox) {
+        auto submissions = inbox.take();
+        if (drained_) {
+            for (const auto& submission : submissions) submission->answer(node_is_stopping());
+            return;
+        }
+        tell(desk_.take(std::move(submissions), is_behind()));
+        if (desk_.has_waiting()) feed(simplex::WorkWaiting{true});
+    }
+
+    void on_deliveries(const std::vector<PeerDelivery>& deliveries) {
+        for (const auto& delivery : deliveries) {
+            if (delivery.kind == PeerMessage::operations) {
+                take_told(delivery.bytes);
+                continue;
+            }
+            feed(simplex::Received{peers_.number_of(delivery.peer), delivery.bytes});
+        }
+    }
+
+    void on_link(const PublicKey& key, bool is_up) {
+        const simplex::Peer peer = peers_.number_of(key);
+        if (is_up)
+            feed(simplex::PeerConnected{peer});
+        else
+            feed(simplex::PeerGone{peer});
+    }
+
+    void on_journal(std::uint64_t sequence) { feed(simplex::Persisted{sequence}); }
+
+    void on_durable(std::uint64_t height) {
+        durable_height_ = std::max(durable_height_, height);
+        publish();
+    }
+
+    void on_deadline() {
+        armed_ms_.reset();
+        feed(simplex::Tick{});
+    }
+
+    void on_look() {
+        tell(desk_.look(is_behind()));
+        if (has_work()) feed(simplex::WorkWaiting{true});
+        finish_drain();
+        look();
+    }
+
+    void on_wake() { publish(); }
+
+    void on_drain(std::function<void()> drained) {
+        drained_ = std::move(drained);
+        drain_until_ms_ = now().steady_ms + drain_ms;
+        finish_drain();
+    }
+
+  private:
+    static constexpr std::int64_t drain_ms = 3'000;
+
+    [[nodiscard]] simplex::Now now() const {
+        return {services_.clock.monotonic_us() / 1'000, services_.clock.now_unix_ms()};
+    }
+    [[nodiscard]] bool is_behind() const {
+        return core_.position().final_height_known > services_.data.tip().height;
+    }
+    [[nodiscard]] bool has_work() const {
+        if (desk_.has_waiting()) return true;
+        const auto due = next_due(services_.data.reader()->state());
+        return due && *due <= services_.clock.now_unix_ms();
+    }
+
+    void look() { self_->delayed_send(self_, look_interval, LookAround{}); }
+
+    void tell(const WaitingOperations& told) {
+        if (told.operations.empty()) return;
+        services_.links.broadcast(peers_.members(), PeerMessage::operations,
+                                  std::make_shared<const std::string>(encode(told)));
+    }
+
+    void take_told(std::string_view bytes) {
+        auto told = decode<WaitingOperations>(bytes);
+        if (!told.ok()) {
+            ++state_.refused_messages;
+            return;
+        }
+        state_.refused_messages += desk_.take_told(std::move(told).value());
+        if (desk_.has_waiting()) feed(simplex::WorkWaiting{true});
+    }
+
+    /// What the core asks for may give it its next input at once; they take turns here.
+    void feed(simplex::Input input) {
+        inputs_.push_back(std::move(input));
+        if (is_feeding_) return;
+        is_feeding_ = true;
+        while (!inputs_.empty()) {
+            simplex::Input next = std::move(inputs_.front());
+            inputs_.pop_front();
+            auto outputs = core_.step(std::move(next), now());
+            for (auto& output : outputs) std::visit([this](auto& each) { perform(each); }, output);
+        }
+        is_feeding_ = false;
+        arm();
+        tell_figures();
+    }
+
+    void arm() {
+        const auto at = core_.next_deadline_ms();
+        if (!at || (armed_ms_ && *armed_ms_ <= *at)) return;
+        armed_ms_ = *at;
+        const std::int64_t wait_ms = std::max<std::int64_t>(*at - now().steady_ms, 0);
+        self_->delayed_send(self_, std::chrono::milliseconds(wait_ms), Deadline{});
+    }
+
+    void tell_figures() {
+        state_.position = core_.position();
+        state_.counters = core_.counters();
+        services_.replication.set(state_);
+    }
+
+    // ---- what the core asks for ----
+
+    void perform(const simplex::Build& request) {
+        auto built = build_proposal(services_.data, blocks_, desk_, request, services_.node_key,
+                                    services_.clock.now_unix_ms());
+        if (!built) return inputs_.push_back(simplex::NothingToBuild{request.view});
+        blocks_.add(built->sealed);
+        inputs_.push_back(simplex::Built{request.view, std::move(built->block), false});
+    }
+
+    void perform(const simplex::Execute& request) {
+        auto executed =
+            execute_proposal(services_.data, blocks_, request.parent, *request.block,
+                             [this](const Hash& hash) { return desk_.is_verified(hash); });
+        if (!executed.ok()) {
+            return inputs_.push_back(simplex::Executed{
+                request.hash, false, false, executed.error().what + " " + executed.error().why});
+        }
+        blocks_.add(std::move(executed).value());
+        inputs_.push_back(simplex::Executed{request.hash, true, false, ""});
+    }
+
+    void perform(simplex::Persist& request) {
+        auto records = std::make_shared<std::vector<std::string>>(std::move(request.records));
+        VoteJournal& journal = services_.journal;
+        services_.writer.put(
+            {.append = [&journal, records,
+                        restart = request.restart] { return journal.append(*records, restart); },
+             .sync = [&journal] { return journal.sync(); },
+             .log = &journal,
+             .done = [chain = ReplicatedChainActor(self_),
+                      sequence =
+                          request.sequence] { caf::anon_send(chain, JournalDurable{sequence}); }});
+    }
+
+    void perform(simplex::Send& request) {
+        auto bytes = std::make_shared<const std::string>(std::move(request.bytes));
+        const PeerMessage kind = kind_of(request.priority);
+        if (request.audience == simplex::Audience::one) {
+            if (const auto* key = peers_.key_of(request.peer))
+                services_.links.send(*key, kind, std::move(bytes));
+        } else if (request.audience == simplex::Audience::members) {
+            services_.links.broadcast(peers_.members(), kind, std::move(bytes));
+        } else {
+            services_.links.broadcast(peers_.everybody(), kind, std::move(bytes));
+        }
+    }
+
+    void perform(simplex::Finalized& request) {
+        auto sealed = blocks_.find(request.hash);
+        AIT_ASSERT(sealed != nullptr);  // final blocks were executed here first
+        sealed->finish(std::move(request.proof.certificate), std::move(request.proof.links));
+        final_.push_back(request.hash);
+        ChainData& data = services_.data;
+        services_.writer.put({.append = [&data, sealed] { return data.append(*sealed); },
+                              .sync = [&data] { return data.sync(); },
+                              .log = &data,
+                              .done =
+                                  [&data, chain = ReplicatedChainActor(self_),
+                                   height = request.height, on_fatal = services_.on_fatal] {
+                                      caf::anon_send(chain, Durable{height});
+                                      const Status pruned = data.prune_log();
+                                      if (!pruned.ok()) on_fatal(pruned.error());
+                                  }});
+    }
+
+    void perform(const simplex::Abandoned& request) { blocks_.erase(request.hash); }
+
+    void perform(const simplex::ReadFinal& request) {
+        inputs_.push_back(
+            simplex::FinalRead{request.peer, request.from_height,
+                               read_final(services_.data, request.from_height, request.count,
+                                          services_.config.final_bytes_per_answer_max)});
+    }
+
+    void perform(const simplex::Evidence&) { ++state_.evidence_total; }
+
+    void perform(const simplex::Alarm& request) {
+        if (state_.alarms.size() == alarms_kept) state_.alarms.erase(state_.alarms.begin());
+        state_.alarms.push_back(request.text);
+        if (request.kind == simplex::AlarmKind::state_diverged ||
+            request.kind == simplex::AlarmKind::final_block_conflict) {
+            services_.on_fatal(Error{ErrorCode::check_failed,
+                                     "This node and the other members disagree.", request.text,
+                                     "Compare the releases and the genesis documents of all "
+                                     "nodes; then restore this one from the others."});
+        }
+    }
+
+    void perform(const simplex::EpochEnded&) {}
+
+    // ---- final blocks ----
+
+    /// Shows what is final and durable, in order.
+    void publish() {
+        while (!final_.empty()) {
+            auto sealed = blocks_.find(final_.front());
+            const std::uint64_t height = sealed->block.header.height;
+            if (height > durable_height_) return;
+            const Status published = services_.data.publish(*sealed);
+            if (!published.ok() && published.error().code == ErrorCode::overloaded) {
+                // The store is behind; its bound holds us.
+                return self_->delayed_send(self_, store_retry, Wake{});
+            }
+            if (!published.ok()) return services_.on_fatal(published.error());
+            services_.figures.height = height;
+            blocks_.erase(final_.front());
+            final_.pop_front();
+            desk_.on_published(*sealed);
+            services_.listeners.notify(height);
+        }
+        feed(simplex::WorkWaiting{has_work()});
+        finish_drain();
+    }
+
+    void finish_drain() {
+        if (!drained_ || is_drained_) return;
+        if (desk_.has_own() && now().steady_ms < drain_until_ms_) return;
+        desk_.let_go();
+        is_drained_ = true;
+        drained_();
+    }
+
+    Self* self_;
+    ReplicatedChainServices services_;
+    OperationDesk desk_;
+    Peers peers_;
+    simplex::KeyAuthenticator authenticator_;
+    simplex::Core core_;
+    UnfinalBlocks blocks_{};
+    std::deque<Hash> final_{};  ///< not published yet, by height
+    std::uint64_t durable_height_ = 0;
+    std::deque<simplex::Input> inputs_{};
+    bool is_feeding_ = false;
+    std::optional<std::int64_t> armed_ms_{};
+    ReplicationState state_{};
+    std::function<void()> drained_{};
+    std::int64_t drain_until_ms_ = 0;
+    bool is_drained_ = false;
+};
+
+struct ReplicaShell {
+    ReplicaShell() = default;
+    std::shared_ptr<Replica> replica{};
+};
+
+ReplicatedChainActor::behavior_type replica_behavior(
+    ReplicatedChainActor::stateful_pointer<ReplicaShell> self,
+    const std::shared_ptr<ReplicatedChainServices>& services) {
+    abort_on_exception(self);
+    self->state.replica = std::make_shared<Replica>(self, std::move(*services));
+    Replica* replica = self->state.replica.get();
+    replica->start();
+    return {
+        [replica](const Submit& message) { replica->on_submit(*message.inbox); },
+        [replica](const Drain& message) { replica->on_drain(message.drained); },
+        [replica](const FromPeers& message) { replica->on_deliveries(message.deliveries); },
+        [replica](const PeerLinked& message) { replica->on_link(message.peer, message.is_up); },
+        [replica](const JournalDurable& message) { replica->on_journal(message.sequence); },
+        [replica](const Durable& message) { replica->on_durable(message.height); },
+        [replica](const Deadline&) { replica->on_deadline(); },
+        [replica](const LookAround&) { replica->on_look(); },
+        [replica](const Wake&) { replica->on_wake(); },
+    };
+}
+
+}  // namespace
+
+ReplicatedChainActor spawn_replicated_chain(caf::actor_system& system,
+                                            ReplicatedChainServices services) {
+    return system.spawn(replica_behavior,
+                        std::make_shared<ReplicatedChainServices>(std::move(services)));
+}
+
+}  // namespace ait::consensus

@@ -1,0 +1,98 @@
+#pragma once
+
+// The shell of a chain that several nodes keep: feeds a Simplex core with what peers, clocks, disk
+// and clients bring, and does what it asks for. Any member or follower takes operations; they are
+// told to all members, the leader of the moment puts them into a block, and whoever took one
+// answers it once its block is final, durable and published here.
+
+#include <atomic>
+#include <caf/fwd.hpp>
+#include <caf/typed_actor.hpp>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "actors/consensus/chain_actor.hpp"
+#include "actors/consensus/durable_writer.hpp"
+#include "actors/consensus/peer_links.hpp"
+#include "actors/consensus/simplex/core.hpp"
+#include "actors/consensus/vote_journal.hpp"
+
+namespace ait::consensus {
+
+/// Messages of peers, in the order of each.
+struct FromPeers {
+    std::vector<PeerDelivery> deliveries{};
+};
+/// A link to a peer came up or went down.
+struct PeerLinked {
+    PublicKey peer{};
+    bool is_up = false;
+};
+/// The journal holds what was asked for, up to here.
+struct JournalDurable {
+    std::uint64_t sequence = 0;
+};
+/// The core's deadline, or time to look after what waits.
+struct Deadline {};
+struct LookAround {};
+
+}  // namespace ait::consensus
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::FromPeers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::PeerLinked)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::JournalDurable)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Deadline)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::LookAround)
+
+namespace ait::consensus {
+
+using ReplicatedChainActor =
+    caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
+                     caf::reacts_to<PeerLinked>, caf::reacts_to<JournalDurable>,
+                     caf::reacts_to<Durable>, caf::reacts_to<Deadline>, caf::reacts_to<LookAround>,
+                     caf::reacts_to<Wake>>;
+
+/// Where this node's part in agreeing stands; written by the chain, read by anybody.
+struct ReplicationState {
+    simplex::Position position{};
+    simplex::Counters counters{};
+    std::vector<std::string> alarms{};  ///< the last few, oldest first
+    std::uint64_t evidence_total = 0;
+    std::uint64_t refused_messages = 0;  ///< of peers: malformed, or of another chain
+};
+class ReplicationFigures {
+  public:
+    void set(ReplicationState state);
+    [[nodiscard]] ReplicationState get() const;
+
+  private:
+    mutable std::mutex mutex_{};
+    ReplicationState state_{};
+};
+
+/// All that the actor works with; must outlive it.
+struct ReplicatedChainServices {
+    ChainData& data;
+    VoteJournal& journal;
+    DurableWriter& writer;
+    PeerLinks& links;
+    const crypto::SecretKey& node_key;
+    const Clock& clock;
+    BlockListeners& listeners;
+    ChainFigures& figures;
+    ReplicationFigures& replication;
+    std::function<void(const Error&)> on_fatal;
+    simplex::Config config;
+    simplex::Restored restored;
+};
+
+/// The epoch's configuration for this node; a node whose key is no member's follows.
+simplex::Config simplex_config(const Genesis& genesis, const PublicKey& self,
+                               std::uint64_t incarnation);
+
+/// Starts the chain. Peers' messages and links are sent to it; it sends through `links`.
+ReplicatedChainActor spawn_replicated_chain(caf::actor_system& system,
+                                            ReplicatedChainServices services);
+
+}  // namespace ait::consensus

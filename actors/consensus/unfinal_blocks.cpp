@@ -1,0 +1,39 @@
+#include "actors/consensus/unfinal_blocks.hpp"
+
+#include <algorithm>
+
+namespace ait::consensus {
+
+void UnfinalBlocks::add(std::shared_ptr<SealedBlock> block) {
+    const Hash hash = block->block.hash;
+    blocks_.insert_or_assign(hash, std::move(block));
+}
+
+std::shared_ptr<SealedBlock> UnfinalBlocks::find(const Hash& hash) const {
+    const auto found = blocks_.find(hash);
+    return found == blocks_.end() ? nullptr : found->second;
+}
+
+std::optional<UnfinalBlocks::Path> UnfinalBlocks::path_to(const Hash& hash,
+                                                          const Hash& published) const {
+    Path path;
+    for (Hash at = hash; at != published;) {
+        const auto found = blocks_.find(at);
+        if (found == blocks_.end()) return std::nullopt;
+        path.push_back(found->second.get());
+        at = found->second->block.header.parent;
+    }
+    std::reverse(path.begin(), path.end());
+    return path;
+}
+
+StateAfter::StateAfter(const storage::StateReader& base, const UnfinalBlocks::Path& path)
+    : top_(&base) {
+    layers_.reserve(path.size());
+    for (const auto* block : path) {
+        layers_.push_back(std::make_unique<Layer>(block->block.writes, *top_));
+        top_ = layers_.back().get();
+    }
+}
+
+}  // namespace ait::consensus

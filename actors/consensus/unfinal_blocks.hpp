@@ -1,0 +1,58 @@
+#pragma once
+
+// Blocks that were executed here and are not yet published: proposals, notarized ones, and final
+// ones that the log is still taking. They form a tree above the published tip, and the state after
+// each of them is what it and its ancestors wrote, laid over the published state. One thread.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "actors/consensus/chain_data.hpp"
+
+namespace ait::consensus {
+
+class UnfinalBlocks {
+  public:
+    using Path = std::vector<const SealedBlock*>;
+
+    void add(std::shared_ptr<SealedBlock> block);
+    [[nodiscard]] std::shared_ptr<SealedBlock> find(const Hash& hash) const;
+    void erase(const Hash& hash) { blocks_.erase(hash); }
+    [[nodiscard]] std::size_t size() const { return blocks_.size(); }
+
+    /// From the published tip (without it) to this block, oldest first; nothing when the block does
+    /// not descend from the tip through blocks that are here. The tip itself gives an empty path.
+    [[nodiscard]] std::optional<Path> path_to(const Hash& hash, const Hash& published) const;
+
+  private:
+    std::map<Hash, std::shared_ptr<SealedBlock>> blocks_{};
+};
+
+/// The state after the last block of a path. Lives while `base` and the blocks do.
+class StateAfter {
+  public:
+    StateAfter(const storage::StateReader& base, const UnfinalBlocks::Path& path);
+    [[nodiscard]] const storage::StateReader& state() const { return *top_; }
+
+  private:
+    struct Layer final : storage::StateReader {
+        Layer(const storage::WriteSet& given_writes, const storage::StateReader& given_base)
+            : writes(given_writes), base(given_base) {}
+        [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
+            const auto found = writes.find(key);
+            return found == writes.end() ? base.get(key) : found->second;
+        }
+        void scan(std::string_view prefix, std::string_view from,
+                  const Visit& visit) const override {
+            storage::scan_merged(writes, base, prefix, from, visit);
+        }
+        const storage::WriteSet& writes;
+        const storage::StateReader& base;
+    };
+    std::vector<std::unique_ptr<Layer>> layers_{};
+    const storage::StateReader* top_;
+};
+
+}  // namespace ait::consensus
