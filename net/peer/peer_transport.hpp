@@ -22,6 +22,8 @@
 
 namespace ait::net {
 
+class PeerCore;
+
 /// All functions but the constructor may be called from any thread, never block (stop() waits for
 /// the I/O thread), and may be called from the callbacks, stop() and the destructor excepted.
 class PeerTransport {
@@ -125,9 +127,8 @@ class PeerTransport {
     [[nodiscard]] PeerFigures figures() const;
 
   private:
-    class Core;
-    explicit PeerTransport(std::shared_ptr<Core> core);
-    std::shared_ptr<Core> core_;
+    explicit PeerTransport(std::shared_ptr<PeerCore> core);
+    std::shared_ptr<PeerCore> core_;
 };
 
 }  // namespace ait::net
