@@ -43,9 +43,11 @@ struct Position {
     std::uint64_t final_view = 0;          ///< highest view with a finality certificate
     std::uint64_t final_height_known = 0;  ///< highest that a certificate or several peers show
     Hash final_hash{};
-    std::uint32_t leader = 0;                   ///< member index, of the current view
-    bool may_vote = false;                      ///< false: follower, listening, mute or stopped
-    bool active = false;                        ///< timers run
+    std::uint32_t leader = 0;      ///< member index, of the current view
+    bool may_vote = false;         ///< false: follower, listening, mute or stopped
+    bool active = false;           ///< timers run
+    std::uint64_t views_held = 0;  ///< above the final one; a gauge of memory
+    std::uint64_t blocks_held = 0;
     std::vector<std::uint64_t> peer_heights{};  ///< as members last said, by index
 };
 
