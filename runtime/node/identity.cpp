@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "storage/data_directory.hpp"
 
 namespace ait::node {
@@ -55,6 +57,20 @@ Result<consensus::Genesis> load_genesis(const std::string& path, const std::stri
                      "Correct node.chain or node.genesis_file."};
     }
     return genesis;
+}
+
+bool has_fresh_key_note(const std::string& path) {
+    std::error_code unreadable;
+    return std::filesystem::exists(path, unreadable);
+}
+
+Status remove_fresh_key_note(const std::string& path) {
+    std::error_code failure;
+    std::filesystem::remove(path, failure);
+    if (!failure) return {};
+    return Error{ErrorCode::storage_failed, "The note " + path + " cannot be removed.",
+                 failure.message() + ".",
+                 "Remove it: a key that has voted must not be taken for a new one."};
 }
 
 Result<std::string> load_or_make_token(const std::string& path, Random& random) {

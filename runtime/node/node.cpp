@@ -10,6 +10,7 @@
 #include <future>
 
 #include "actors/consensus/chain_opening.hpp"
+#include "actors/consensus/replicated_chain.hpp"
 #include "actors/coordinator/actor.hpp"
 #include "actors/coordinator/job.hpp"
 #include "actors/coordinator/state.hpp"
@@ -28,6 +29,7 @@
 #include "runtime/node/health.hpp"
 #include "runtime/node/identity.hpp"
 #include "runtime/node/metrics_text.hpp"
+#include "runtime/node/peer_network.hpp"
 #include "runtime/node/scrubber.hpp"
 #include "runtime/registry/openapi.hpp"
 #include "runtime/registry/registry.hpp"
@@ -76,6 +78,8 @@ class Node final : public NodeServices, public NodeParts {
         if (!chain.ok()) return chain;
         watch_disk();
         start_actors();
+        const Status linked = link_peers();
+        if (!linked.ok()) return linked;
         return open_gateway();
     }
 
@@ -204,9 +208,13 @@ class Node final : public NodeServices, public NodeParts {
         key_.emplace(std::move(key).value());
         auto genesis = load_genesis(config_.node.genesis_file, config_.node.chain);
         if (!genesis.ok()) return genesis.error();
-        auto ordering = consensus::SoleValidator::create(genesis.value(), *key_);
-        if (!ordering.ok()) return ordering.error();
-        ordering_ = std::move(ordering).value();
+        // A chain of one validator without peers needs nobody's agreement.
+        is_replicated_ = genesis.value().validators.size() > 1 || !config_.peer.nodes.empty();
+        if (!is_replicated_) {
+            auto ordering = consensus::SoleValidator::create(genesis.value(), *key_);
+            if (!ordering.ok()) return ordering.error();
+            ordering_ = std::move(ordering).value();
+        }
         const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
                                  miner::domain_rules()};
         rules_.emplace(domains, &ledger::take_nonce);
@@ -236,7 +244,73 @@ class Node final : public NodeServices, public NodeParts {
             "log_bytes_cut={} took_ms={}",
             data_->genesis().chain, data_->tip().height, recovery.flushed_height,
             recovery.replayed_blocks, recovery.log_bytes_cut, recovery.took_us / 1000);
-        return {};
+        return is_replicated_ ? open_journal() : Status{};
+    }
+
+    /// What this key promised. Without it a validator listens before it votes: it may have voted
+    /// and forgotten. Whoever makes the key leaves a note that it never voted.
+    Status open_journal() {
+        auto opened = consensus::VoteJournal::open(
+            storage::posix_file_system(), directory_->subpath("votes-" + data_->genesis().chain));
+        if (!opened.ok()) return opened.error();
+        journal_ = std::move(opened.value().journal);
+        restored_.journal = std::move(opened.value().records);
+        const auto& tip = data_->tip();
+        restored_.tip = {tip.height, tip.view, tip.hash, tip.time_unix_ms};
+        simplex_ = consensus::simplex_config(data_->genesis(), key_->public_key(),
+                                             from_big_endian(system_random().bytes(8)));
+        if (!simplex_.self) return {};  // a follower promises nothing
+        const std::string note = directory_->subpath("fresh-key");
+        if (!opened.value().is_new) return remove_fresh_key_note(note);
+        restored_.guard_missing = !has_fresh_key_note(note);
+        if (restored_.guard_missing) return {};
+        restored_.journal = {consensus::simplex::first_guard_record(simplex_)};
+        const Status appended = journal_->append(restored_.journal, true);
+        if (!appended.ok()) return appended;
+        const Status synced = journal_->sync();
+        return synced.ok() ? remove_fresh_key_note(note) : synced;
+    }
+
+    /// Connects to the other nodes of the chain, where it is kept by several.
+    Status link_peers() {
+        if (!is_replicated_) return {};
+        return network_.start(config_.peer, data_->genesis(), data_->genesis_id(), *key_,
+                              {.on_deliveries =
+                                   [this](std::vector<consensus::PeerDelivery> deliveries) {
+                                       caf::anon_send(replica_,
+                                                      consensus::FromPeers{std::move(deliveries)});
+                                   },
+                               .on_link =
+                                   [this](const PublicKey& peer, bool is_up) {
+                                       caf::anon_send(replica_, consensus::PeerLinked{peer, is_up});
+                                   }});
+    }
+
+    consensus::ChainPort start_chain() {
+        if (!is_replicated_) {
+            return consensus::spawn_chain(*system_, {.data = *data_,
+                                                     .ordering = *ordering_,
+                                                     .node_key = *key_,
+                                                     .clock = clock_,
+                                                     .listeners = listeners_,
+                                                     .figures = figures_,
+                                                     .on_fatal = &stop_for_storage,
+                                                     .block_wait_ms = config_.chain.block_wait_ms});
+        }
+        writer_.emplace(&stop_for_storage);
+        replica_ = consensus::spawn_replicated_chain(*system_, {.data = *data_,
+                                                                .journal = *journal_,
+                                                                .writer = *writer_,
+                                                                .links = network_,
+                                                                .node_key = *key_,
+                                                                .clock = clock_,
+                                                                .listeners = listeners_,
+                                                                .figures = figures_,
+                                                                .replication = replication_,
+                                                                .on_fatal = &stop_for_storage,
+                                                                .config = simplex_,
+                                                                .restored = std::move(restored_)});
+        return replica_;
     }
 
     void watch_disk() {
@@ -260,14 +334,7 @@ class Node final : public NodeServices, public NodeParts {
         system_.emplace(actor_config_);
         sessions_.emplace(clock_, system_random());
         liveness_.emplace(clock_);
-        chain_ = consensus::spawn_chain(*system_, {.data = *data_,
-                                                   .ordering = *ordering_,
-                                                   .node_key = *key_,
-                                                   .clock = clock_,
-                                                   .listeners = listeners_,
-                                                   .figures = figures_,
-                                                   .on_fatal = &stop_for_storage,
-                                                   .block_wait_ms = config_.chain.block_wait_ms});
+        chain_ = start_chain();
         coordinator_ = coordinator::spawn_coordinator(*system_, *this);
         leases_.emplace(coordinator_);
         watch_ = miner::spawn_miner_watch(*system_, *this);
@@ -278,6 +345,7 @@ class Node final : public NodeServices, public NodeParts {
     /// Idempotent. Nobody may ask the actors any more.
     void stop_actors() {
         if (!system_) return;
+        network_.stop();
         for (const auto& actor :
              {caf::actor_cast<caf::actor>(events_), caf::actor_cast<caf::actor>(coordinator_),
               caf::actor_cast<caf::actor>(watch_), caf::actor_cast<caf::actor>(chain_)}) {
@@ -288,6 +356,8 @@ class Node final : public NodeServices, public NodeParts {
         coordinator_ = nullptr;
         watch_ = nullptr;
         chain_ = nullptr;
+        replica_ = nullptr;
+        writer_.reset();  // writes what it was given; whom it would tell is gone
         system_->await_all_actors_done();
     }
 
@@ -437,7 +507,15 @@ class Node final : public NodeServices, public NodeParts {
     std::optional<miner::Liveness> liveness_{};
     caf::actor_system_config actor_config_{};
     std::optional<caf::actor_system> system_{};
-    consensus::ChainActor chain_{};
+    bool is_replicated_ = false;
+    std::unique_ptr<consensus::VoteJournal> journal_{};
+    consensus::simplex::Config simplex_{};
+    consensus::simplex::Restored restored_{};
+    consensus::ReplicationFigures replication_{};
+    std::optional<consensus::DurableWriter> writer_{};
+    PeerNetwork network_{};
+    consensus::ChainPort chain_{};
+    consensus::ReplicatedChainActor replica_{};
     const std::shared_ptr<consensus::SubmissionInbox> inbox_ =
         std::make_shared<consensus::SubmissionInbox>();
     coordinator::CoordinatorActor coordinator_{};

@@ -4,29 +4,15 @@
 #include "actors/consensus/chain_actor.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <caf/all.hpp>
-#include <filesystem>
 #include <future>
 
+#include "temporary_folder.hpp"
 #include "toy_domain.hpp"
 
 namespace ait::consensus {
 namespace {
-
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "aitbc-chain-XXXXXX").string();
-        AIT_ASSERT(::mkdtemp(name.data()) != nullptr);
-        path = name;
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    std::string path;
-};
 
 /// One run of a node's chain; destroying it stops without draining, as a crash would.
 class RunningChain {
