@@ -177,6 +177,8 @@ FrameReader::Step FrameReader::next(std::string_view& input, const FrameRules& r
         held_.push_back(std::exchange(carry_, {}));
         const std::string_view payload = std::string_view(held_.back()).substr(frame_header_bytes);
         const Step step = finish(header_, payload, rules, frame);
+        if (step == Step::frame) return step;
+        held_.pop_back();  // kept by its message, or by nobody
         if (step != Step::more) return step;
     }
 }
