@@ -74,6 +74,8 @@ class Database {
     [[nodiscard]] Implementation& implementation() const noexcept { return *implementation_; }
 
   private:
+    static Result<std::unique_ptr<Database>> open_files(const std::string& directory,
+                                                        Options options);
     explicit Database(std::unique_ptr<Implementation> implementation);
     std::unique_ptr<Implementation> implementation_;
 };

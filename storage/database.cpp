@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 #include "runtime/base/assert.hpp"
@@ -198,6 +199,18 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& directory) {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& directory, Options options) {
+    try {
+        return open_files(directory, std::move(options));
+    } catch (const std::bad_alloc&) {
+        // RocksDB takes lengths from its files and asks for as much memory.
+        return Error{ErrorCode::corrupt_data, "The database could not open " + directory + ".",
+                     "A length in its files, or this machine's memory, is far off.",
+                     "Check the disk, then start the node again."};
+    }
+}
+
+Result<std::unique_ptr<Database>> Database::open_files(const std::string& directory,
+                                                       Options options) {
     auto* const env = env_or_default(options.env);
     const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;

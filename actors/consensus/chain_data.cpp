@@ -81,6 +81,11 @@ Status add_events(const BlockArchive& archive, std::uint64_t height, std::int64_
     return {};
 }
 
+Error state_is_damaged(std::string why) {
+    return Error{ErrorCode::corrupt_data, "The database has lost rows.", std::move(why),
+                 "Start the node again: it builds the state anew where the block log is whole."};
+}
+
 class StoreReader final : public ChainReader {
   public:
     StoreReader(const Genesis& genesis, const storage::Database& database, storage::ReadGuard guard)
@@ -90,9 +95,9 @@ class StoreReader final : public ChainReader {
             return;
         }
         const auto bytes = read(guard_.find_index(tip_key));
-        AIT_ASSERT(bytes.has_value());
+        if (!bytes) database_.fail(state_is_damaged("It holds no tip."));
         auto tip = decode<Tip>(*bytes);
-        AIT_ASSERT(tip.ok());
+        if (!tip.ok()) database_.fail(state_is_damaged(tip.error().why));
         tip_ = tip.value();
     }
 
@@ -231,7 +236,8 @@ Status ChainData::recover() {
         const auto guard = store_->read();
         auto known = guard.find_index(genesis_key);
         if (!known.ok()) return known.error();
-        if (!known.value() || *known.value() != genesis_id_.view()) {
+        if (!known.value()) return state_is_damaged("It does not say which chain it is of.");
+        if (*known.value() != genesis_id_.view()) {
             return Error{
                 ErrorCode::check_failed, "The data directory belongs to another chain.",
                 "Chain " + options_.genesis.chain +
@@ -240,10 +246,14 @@ Status ChainData::recover() {
         }
         auto tip = guard.find_index(tip_key);
         if (!tip.ok()) return tip.error();
-        AIT_ASSERT(tip.value().has_value());
+        if (!tip.value()) return state_is_damaged("It holds no tip.");
         auto read = decode<Tip>(*tip.value());
         if (!read.ok()) return read.error();
         tip_ = read.value();
+        if (tip_.height != *store_->height()) {
+            return state_is_damaged("Its tip is at height " + std::to_string(tip_.height) +
+                                    ", its tables at " + std::to_string(*store_->height()) + ".");
+        }
     }
     recovery_.flushed_height = tip_.height;
     recovery_.log_bytes_cut = log_->opening().bytes_cut;
