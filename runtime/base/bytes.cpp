@@ -1,6 +1,7 @@
 #include "runtime/base/bytes.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace ait {
 namespace {
@@ -144,6 +145,13 @@ Result<std::string> from_base64(std::string_view text) {
 bool is_utf8(std::string_view text) noexcept {
     std::size_t i = 0;
     while (i < text.size()) {
+        std::uint64_t eight = 0;  // most text is ASCII
+        while (text.size() - i >= sizeof eight) {
+            std::memcpy(&eight, text.data() + i, sizeof eight);
+            if ((eight & 0x8080'8080'8080'8080U) != 0) break;
+            i += sizeof eight;
+        }
+        if (i == text.size()) return true;
         const auto lead = static_cast<std::uint8_t>(text[i]);
         std::size_t extra = 0;
         std::uint32_t point = 0;

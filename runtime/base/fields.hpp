@@ -115,6 +115,10 @@ inline constexpr bool is_fixed_bytes = false;
 template <class Tag, std::size_t N>
 inline constexpr bool is_fixed_bytes<FixedBytes<Tag, N>> = true;
 
+/// The rows as a constant, so that what visits them is compiled to the members themselves.
+template <Described T>
+inline constexpr auto field_rows = T::fields();
+
 /// Calls visit(row, index) for each field of T.
 template <Described T, class Visit>
 constexpr void for_each_field(Visit&& visit) {
@@ -123,7 +127,7 @@ constexpr void for_each_field(Visit&& visit) {
             std::size_t index = 0;
             (visit(rows, index++), ...);
         },
-        T::fields());
+        field_rows<T>);
 }
 
 template <Described T>

@@ -89,14 +89,16 @@ std::size_t json_bytes_least(const Json& value) {
     if (value.is_string()) return value.get_ref<const std::string&>().size() + 2;
     if (!value.is_structured()) return 1;
     std::size_t bytes = 2;
-    for (const auto& [name, element] : value.items()) {
-        if (value.is_object()) bytes += name.size() + 3;
-        bytes += json_bytes_least(element) + 1;
+    if (value.is_object()) {
+        for (const auto& [name, element] : value.get_ref<const Json::object_t&>())
+            bytes += name.size() + json_bytes_least(element) + 4;
+    } else {
+        for (const auto& element : value) bytes += json_bytes_least(element) + 1;
     }
     return bytes;
 }
 
-Result<Json> checked_structure(const Parameter& parameter, const Json& value) {
+Result<Json> checked_structure(const Parameter& parameter, Json value) {
     if (parameter.kind == ValueKind::object && !value.is_object()) {
         return refuse(parameter, "It must be a JSON object.");
     }
@@ -113,7 +115,7 @@ Result<Json> checked_structure(const Parameter& parameter, const Json& value) {
 }
 
 /// One value, which is not null, of the parameter's kind.
-Result<Json> checked_value(const Parameter& parameter, const Json& value) {
+Result<Json> checked_value(const Parameter& parameter, Json value) {
     switch (parameter.kind) {
         case ValueKind::boolean:
             if (!value.is_boolean()) return refuse(parameter, "It must be true or false.");
@@ -129,7 +131,7 @@ Result<Json> checked_value(const Parameter& parameter, const Json& value) {
         case ValueKind::list:
         case ValueKind::object:
         case ValueKind::json:
-            return checked_structure(parameter, value);
+            return checked_structure(parameter, std::move(value));
         case ValueKind::text:
         case ValueKind::amount:
         case ValueKind::time:
@@ -149,12 +151,12 @@ Result<Json> checked_value(const Parameter& parameter, const Json& value) {
     return checked_text(parameter, value.get_ref<const std::string&>());
 }
 
-Result<Json> checked_list(const Parameter& parameter, const Json& value) {
+Result<Json> checked_list(const Parameter& parameter, Json value) {
     if (!value.is_array()) return refuse(parameter, "It must be a list.");
     if (value.size() > limits::list_rows_max) return refuse(parameter, "It has too many elements.");
     Json list = Json::array();
-    for (const auto& element : value) {
-        auto checked = checked_value(parameter, element);
+    for (auto& element : value) {
+        auto checked = checked_value(parameter, std::move(element));
         if (!checked.ok()) return checked.error();
         list.push_back(std::move(checked).value());
     }
@@ -211,7 +213,7 @@ Result<Json> one_from_text(const Parameter& parameter, std::string_view text) {
         case ValueKind::object: {
             auto json = parse_json(text);
             if (!json.ok()) return refuse(parameter, json.error().what + " " + json.error().why);
-            return checked_structure(parameter, json.value());
+            return checked_structure(parameter, std::move(json).value());
         }
         case ValueKind::json: {
             auto json = parse_json(text);
@@ -271,8 +273,8 @@ Result<Json> check_input(const Operation& operation, Json raw, InputSource sourc
         const auto found = raw.find(parameter.name);
         if (found != raw.end()) ++used;
         if (found != raw.end() && !found->is_null()) {
-            auto value = parameter.repeated ? checked_list(parameter, *found)
-                                            : checked_value(parameter, *found);
+            auto value = parameter.repeated ? checked_list(parameter, std::move(*found))
+                                            : checked_value(parameter, std::move(*found));
             if (!value.ok()) return value.error();
             checked[std::string(parameter.name)] = std::move(value).value();
         } else if (!parameter.default_text.empty()) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <ctime>
 
+#include "runtime/base/codec/json_text.hpp"
+
 namespace ait {
 namespace {
 
@@ -92,7 +94,9 @@ Result<Json> parse_json(std::string_view text, std::size_t bytes_max) {
 }
 
 std::string dump_json(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::string text;
+    detail::append_json_tree(text, json);
+    return text;
 }
 
 std::string dump_json_pretty(const Json& json) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace ait::detail {
 namespace {
@@ -11,6 +12,10 @@ void append_digits(std::string& out, Number number) {
     std::array<char, 24> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     out.append(digits.data(), end);
+}
+
+std::string dump_by_library(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 void append_escaped(std::string& out, char c) {
@@ -54,7 +59,7 @@ void append_escaped(std::string& out, char c) {
 
 void append_json_string(std::string& out, std::string_view text) {
     if (!is_utf8(text)) {
-        out += dump_json(Json(std::string(text)));
+        out += dump_by_library(Json(std::string(text)));
         return;
     }
     out += '"';
@@ -76,6 +81,46 @@ void append_json_number(std::string& out, std::uint64_t number) {
 
 void append_json_number(std::string& out, std::int64_t number) {
     append_digits(out, number);
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): documents are bounded in depth where they are read.
+void append_json_tree(std::string& out, const Json& json) {
+    char before = json.is_array() ? '[' : '{';
+    switch (json.type()) {
+        case Json::value_t::null:
+            out += "null";
+            return;
+        case Json::value_t::boolean:
+            out += json.get<bool>() ? "true" : "false";
+            return;
+        case Json::value_t::number_integer:
+            return append_digits(out, json.get<std::int64_t>());
+        case Json::value_t::number_unsigned:
+            return append_digits(out, json.get<std::uint64_t>());
+        case Json::value_t::string:
+            return append_json_string(out, json.get_ref<const std::string&>());
+        case Json::value_t::array:
+            for (const auto& element : json) {
+                out += std::exchange(before, ',');
+                append_json_tree(out, element);
+            }
+            out += before == '[' ? "[]" : "]";
+            return;
+        case Json::value_t::object:
+            for (const auto& [name, value] : json.get_ref<const Json::object_t&>()) {
+                out += std::exchange(before, ',');
+                append_json_string(out, name);
+                out += ':';
+                append_json_tree(out, value);
+            }
+            out += before == '{' ? "{}" : "}";
+            return;
+        case Json::value_t::number_float:
+        case Json::value_t::binary:
+        case Json::value_t::discarded:
+            out += dump_by_library(json);
+            return;
+    }
 }
 
 void append_json_document(std::string& out, const std::string& text) {

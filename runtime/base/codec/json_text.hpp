@@ -13,6 +13,7 @@ namespace detail {
 void append_json_string(std::string& out, std::string_view text);
 void append_json_number(std::string& out, std::uint64_t number);
 void append_json_number(std::string& out, std::int64_t number);
+void append_json_tree(std::string& out, const Json& json);
 /// A document of unknown origin; what is none becomes null.
 void append_json_document(std::string& out, const std::string& text);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "runtime/base/assert.hpp"
 
@@ -20,26 +21,49 @@ constexpr std::size_t address_groups = Address::size * 8 / 5;
 static_assert(Address::size * 8 % 5 == 0, "an address fills its groups: there is no padding");
 constexpr std::size_t address_chars = address_prefix.size() + 1 + address_groups + checksum_groups;
 
-/// One step of the checksum: a BCH code over GF(32), BIP-173.
-std::uint32_t step(std::uint32_t checksum, std::uint32_t group) noexcept {
+/// What the five bits that leave the checksum change in it: a BCH code over GF(32), BIP-173.
+constexpr std::array<std::uint32_t, 32> feedback = [] {
     constexpr std::array<std::uint32_t, 5> generator{0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd,
                                                      0x2a1462b3};
-    const std::uint32_t top = checksum >> 25U;
-    checksum = ((checksum & 0x1ffffffU) << 5U) ^ group;
-    for (std::size_t i = 0; i < generator.size(); ++i) {
-        if (((top >> i) & 1U) != 0) checksum ^= generator[i];
+    std::array<std::uint32_t, 32> table{};
+    for (std::size_t top = 0; top < table.size(); ++top) {
+        for (std::size_t i = 0; i < generator.size(); ++i) {
+            if (((top >> i) & 1U) != 0) table[top] ^= generator[i];
+        }
     }
-    return checksum;
+    return table;
+}();
+
+/// One step of the checksum.
+constexpr std::uint32_t step(std::uint32_t checksum, std::uint32_t group) noexcept {
+    return (((checksum & 0x1ffffffU) << 5U) ^ group) ^ feedback[checksum >> 25U];
 }
 
-std::uint32_t checksum_of(std::string_view prefix, std::span<const std::uint8_t> groups) noexcept {
+constexpr std::uint32_t checksum_of_prefix(std::string_view prefix) noexcept {
     std::uint32_t checksum = 1;
     for (const char c : prefix) checksum = step(checksum, static_cast<std::uint8_t>(c) >> 5U);
     checksum = step(checksum, 0);
     for (const char c : prefix) checksum = step(checksum, static_cast<std::uint8_t>(c) & 31U);
+    return checksum;
+}
+
+std::uint32_t checksum_of(std::string_view prefix, std::span<const std::uint8_t> groups) noexcept {
+    std::uint32_t checksum = checksum_of_prefix(prefix);
     for (const std::uint8_t group : groups) checksum = step(checksum, group);
     return checksum;
 }
+
+constexpr std::string_view address_lead = "ait1";
+constexpr std::uint32_t address_checksum_start = checksum_of_prefix(address_prefix);
+
+constexpr std::uint8_t no_group = 0xFF;
+constexpr std::array<std::uint8_t, 256> group_of = [] {
+    std::array<std::uint8_t, 256> table{};
+    table.fill(no_group);
+    for (std::size_t i = 0; i < alphabet.size(); ++i)
+        table[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
+    return table;
+}();
 
 bool is_printable(char c) noexcept {
     return c >= 33 && c <= 126;
@@ -132,22 +156,57 @@ Result<Bech32m> decode_bech32m(std::string_view text) {
 }
 
 std::string to_text(const Address& address) {
-    Bech32m content{.prefix = std::string(address_prefix), .groups = {}};
+    std::string text(address_chars, '\0');
+    text.replace(0, address_lead.size(), address_lead);
+    std::size_t at = address_lead.size();
+    std::uint32_t checksum = address_checksum_start;
+    const auto put = [&](std::uint32_t group) { text[at++] = alphabet[group]; };
     std::uint32_t buffer = 0;
     unsigned bits = 0;
     for (const std::uint8_t byte : address.bytes) {
         buffer = ((buffer << 8U) | byte) & 0xfffU;  // at most 4 bits wait from before
         for (bits += 8; bits >= 5; bits -= 5) {
-            content.groups.push_back(static_cast<std::uint8_t>((buffer >> (bits - 5)) & 31U));
+            const std::uint32_t group = (buffer >> (bits - 5)) & 31U;
+            checksum = step(checksum, group);
+            put(group);
         }
     }
-    AIT_ASSERT(content.groups.size() == address_groups);
-    auto text = encode_bech32m(content);
-    AIT_ASSERT(text.value().size() == address_chars);
-    return std::move(text).value();
+    for (std::size_t i = 0; i < checksum_groups; ++i) checksum = step(checksum, 0);
+    checksum ^= checksum_constant;
+    for (std::size_t i = checksum_groups; i-- > 0;) put((checksum >> (5 * i)) & 31U);
+    AIT_ASSERT(at == address_chars);
+    return text;
 }
 
+namespace {
+
+/// The address behind a text in its usual form, lower case and without a fault. What this does not
+/// know, parse_address tells apart.
+std::optional<Address> read_usual(std::string_view text) noexcept {
+    if (text.size() != address_chars || !text.starts_with(address_lead)) return std::nullopt;
+    Address address;
+    std::uint32_t checksum = address_checksum_start;
+    std::uint32_t buffer = 0;
+    unsigned bits = 0;
+    std::size_t count = 0;
+    for (std::size_t i = address_lead.size(); i < address_chars; ++i) {
+        const std::uint8_t group = group_of[static_cast<std::uint8_t>(text[i])];
+        if (group == no_group) return std::nullopt;
+        checksum = step(checksum, group);
+        buffer = ((buffer << 5U) | group) & 0xfffU;
+        bits += 5;
+        if (bits < 8 || count == Address::size) continue;
+        bits -= 8;
+        address.bytes[count++] = static_cast<std::uint8_t>(buffer >> bits);
+    }
+    if (checksum != checksum_constant) return std::nullopt;
+    return address;
+}
+
+}  // namespace
+
 Result<Address> parse_address(std::string_view text) {
+    if (const auto usual = read_usual(text)) return *usual;
     if (text.empty()) return malformed("It is empty.");
     if (text.starts_with("0x")) return malformed("It is a hexadecimal address of another chain.");
     // Before the checksum, so that an address of another chain gets the reason that helps.
