@@ -33,13 +33,13 @@ Error store_failed(const Error& cause) {
 }  // namespace
 
 /// Invariants
-///  1. `newer` over `flushing` over RocksDB is the state at `height`, at every moment in which
-///  `gate`
-///     is held, shared or not.
+///  1. `newer` over `flushing` over RocksDB is the state at `height` but for the resident keys, at
+///     every moment in which `gate` is held, shared or not.
 ///  2. `flushing` is changed only by the flush, under `flush_mutex` and `gate`; while its batch is
 ///     being written it stays, so that it does not matter whether RocksDB shows the batch yet.
 ///  3. RocksDB holds all effects of the blocks up to `flushed_height` and of no later one.
-///  4. `resident` is what 1 shows of its keys.
+///  4. `resident` is the state at `height` of its keys; what it says has changed, over `flushing`
+///     over RocksDB, is the same.
 struct ChainStore::Implementation {
     Implementation(Database::Implementation& given_database, std::string given_prefix,
                    const StoreOptions& given_options)
@@ -55,6 +55,9 @@ struct ChainStore::Implementation {
     Status load_height();
     Status load_resident();
     void publish_resident(WriteSet& state);
+    [[nodiscard]] std::size_t unflushed() const {
+        return newer.bytes() + resident.changed_bytes() + flushing.bytes();
+    }
     Status flush();
     Status sync_now_and_then();
     Status write_layer(const Layer& layer, std::optional<std::uint64_t> layer_height);
@@ -141,18 +144,16 @@ Status ChainStore::Implementation::load_resident() {
     return {};
 }
 
-/// Takes over what a block writes to resident keys; what came and went since the last flush leaves
-/// both the block's writes and the layer.
+/// Takes what a block writes to resident keys out of its writes.
 void ChainStore::Implementation::publish_resident(WriteSet& state) {
     for (auto write = state.begin(); write != state.end();) {
         const auto current = write++;
-        const auto& [key, value] = *current;
-        if (!resident.covers(key)) continue;
-        if (value.has_value()) {
-            resident.put(key, *value, newer.has_erased(Column::state, key));
-        } else if (resident.erase(key)) {
-            newer.forget(Column::state, key);
-            state.erase(current);
+        if (!resident.covers(current->first)) continue;
+        auto node = state.extract(current);
+        if (node.mapped().has_value()) {
+            resident.put(std::move(node.key()), std::move(*node.mapped()));
+        } else {
+            resident.erase(node.key());
         }
     }
 }
@@ -173,7 +174,7 @@ Status ChainStore::Implementation::flush() {
             if (newer.is_empty()) return {};
             std::swap(flushing, newer);
             flushing_height = height;
-            resident.begin_flush();
+            flushing.add_state(resident.take_changes());
         }
     }
     // The disk was full: RocksDB refuses writes until it is told to go on.
@@ -187,7 +188,7 @@ Status ChainStore::Implementation::flush() {
             failure = store_failed(written.error());
         return written;
     }
-    unsynced_bytes += flushing.bytes;
+    unsynced_bytes += flushing.bytes();
     std::swap(done, flushing);
     flushed_height = flushing_height;
     return {};
@@ -195,21 +196,25 @@ Status ChainStore::Implementation::flush() {
 
 Status ChainStore::Implementation::write_layer(const Layer& layer,
                                                std::optional<std::uint64_t> layer_height) {
-    rocksdb::WriteBatch batch;
+    rocksdb::WriteBatch batch(layer.bytes());
     std::string key = prefix;
     rocksdb::Status status;
-    for (std::size_t i = 0; i < data_column_count; ++i) {
-        auto* column = database.columns.at(i);
-        for (const auto& [short_key, value] : layer.columns.at(i)) {
+    const auto gather = [&](Column which, const auto& writes) {
+        auto* column = database.column(which);
+        for (const auto& [short_key, value] : writes) {
             key.resize(prefix.size());
             key += short_key;
             status = value.has_value() ? batch.Put(column, key, *value) : batch.Delete(column, key);
-            if (!status.ok()) return from_rocksdb(status, "gather a block's writes");
+            if (!status.ok()) return;
         }
-        if (!layer_height.has_value()) continue;
-        status = batch.Put(column, stamp_key(), big_endian(*layer_height));
-        if (!status.ok()) return from_rocksdb(status, "gather a block's writes");
+        if (layer_height.has_value())
+            status = batch.Put(column, stamp_key(), big_endian(*layer_height));
+    };
+    gather(Column::state, layer.state());
+    for (const auto which : {Column::blocks, Column::index, Column::blobs}) {
+        if (status.ok()) gather(which, layer.hashed(which));
     }
+    if (!status.ok()) return from_rocksdb(status, "gather a block's writes");
     if (layer_height.has_value()) {
         key.resize(prefix.size());
         key += height_key;
@@ -309,14 +314,14 @@ Status ChainStore::publish(BlockWrites&& block) {
                              std::to_string(*store.height + 1) + ".",
                          "Publish blocks in order."};
         }
-        const auto unflushed = store.newer.bytes + store.flushing.bytes;
+        const auto unflushed = store.unflushed();
         if (unflushed > store.options.unflushed_bytes_max) {
             return Error{ErrorCode::overloaded, "The block was not published yet.",
                          std::to_string(unflushed) + " bytes of earlier blocks wait for the disk.",
                          "Wait for the flusher, then publish it again."};
         }
         store.publish_resident(block.state);
-        store.newer.add(Column::state, std::move(block.state));
+        store.newer.add_state(std::move(block.state));
         store.newer.set(Column::blocks, big_endian(block.height), std::move(block.block_record));
         for (auto& key : block.index_erased)
             store.newer.set(Column::index, std::move(key), std::nullopt);
@@ -328,7 +333,8 @@ Status ChainStore::publish(BlockWrites&& block) {
         }
         store.height = block.height;
         store.attachment = std::move(block.attachment);
-        is_urgent = store.newer.bytes >= store.options.flush_bytes;
+        is_urgent =
+            store.newer.bytes() + store.resident.changed_bytes() >= store.options.flush_bytes;
     }
     wake_flusher(is_urgent);
     return {};
@@ -375,7 +381,7 @@ std::optional<std::uint64_t> ChainStore::flushed_height() const {
 
 std::size_t ChainStore::unflushed_bytes() const {
     const auto shared = implementation_->lock_shared();
-    return implementation_->newer.bytes + implementation_->flushing.bytes;
+    return implementation_->unflushed();
 }
 
 Status ChainStore::erase_blob(std::string_view hash) {

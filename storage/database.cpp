@@ -20,7 +20,7 @@ namespace {
 constexpr std::array<std::string_view, column_count> column_names{"state", "blocks", "index",
                                                                   "blobs", "meta"};
 constexpr std::string_view format_key = "format";  // no chain's prefix begins with 'f'
-constexpr std::string_view format_version = "2";
+constexpr std::string_view format_version = "3";
 constexpr std::string_view resumed_key = "resumed";  // nobody reads it
 static_assert('f' > 64, "chain prefixes begin with the length of a name");
 
@@ -327,11 +327,19 @@ void DatabaseColumn::report(const rocksdb::Status& status) const {
 }
 
 std::optional<std::string> DatabaseColumn::get(std::string_view key) const {
-    std::string full(chain_prefix_);
+    std::string space;
+    if (!look(key, space).has_value()) return std::nullopt;
+    return space;
+}
+
+std::optional<std::string_view> DatabaseColumn::look(std::string_view key,
+                                                     std::string& space) const {
+    std::string full;
+    full.reserve(chain_prefix_.size() + key.size());
+    full += chain_prefix_;
     full += key;
-    std::string value;
-    const auto status = database_->rocks->Get(rocksdb::ReadOptions(), column_, full, &value);
-    if (status.ok()) return value;
+    const auto status = database_->rocks->Get(rocksdb::ReadOptions(), column_, full, &space);
+    if (status.ok()) return space;
     if (!status.IsNotFound()) report(status);
     return std::nullopt;
 }

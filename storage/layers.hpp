@@ -4,61 +4,89 @@
 // chain_store.cpp alone; its lock covers all of it.
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
+#include "runtime/base/assert.hpp"
 #include "storage/resident_keys.hpp"
 #include "storage/rocks.hpp"
 
 namespace ait::storage {
 
-inline constexpr std::size_t entry_overhead_bytes = 96;  // of a map's node and two small strings
 inline constexpr std::size_t data_column_count = column_count - 1;  // meta holds only the height
 static_assert(static_cast<std::size_t>(Column::meta) == data_column_count);
 
-inline std::size_t bytes_of(const std::string& key, const std::optional<std::string>& value) {
+inline std::size_t bytes_of(std::string_view key, const std::optional<std::string>& value) {
     return entry_overhead_bytes + key.size() + (value.has_value() ? value->size() : 0);
 }
 
-/// Published and not yet in RocksDB: a write set for each table.
-struct Layer {
-    std::array<WriteSet, data_column_count> columns;
-    std::size_t bytes = 0;
-
-    [[nodiscard]] const WriteSet& column(Column which) const {
-        return columns.at(static_cast<std::size_t>(which));
+struct HashOfBytes {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view bytes) const noexcept {
+        return std::hash<std::string_view>()(bytes);
     }
-    [[nodiscard]] bool is_empty() const { return bytes == 0; }
+};
+/// Of tables whose keys are hashes and heights, which are looked up one by one.
+using HashedWrites =
+    std::unordered_map<std::string, std::optional<std::string>, HashOfBytes, std::equal_to<>>;
+
+/// Published and not yet in RocksDB: a write set for each table.
+class Layer {
+  public:
+    /// Null: it says nothing of the key.
+    [[nodiscard]] const std::optional<std::string>* find(Column which, std::string_view key) const {
+        if (which == Column::state) return found_in(state_, key);
+        return found_in(hashed(which), key);
+    }
+    [[nodiscard]] const WriteSet& state() const noexcept { return state_; }
+    [[nodiscard]] const HashedWrites& hashed(Column which) const {
+        AIT_ASSERT(which != Column::state);
+        return hashed_.at(static_cast<std::size_t>(which));
+    }
+    /// In order, which the hashed tables have to be put into first.
+    [[nodiscard]] WriteSet in_order(Column which, std::string_view prefix) const {
+        WriteSet writes;
+        for (const auto& [key, value] : hashed(which)) {
+            if (key.starts_with(prefix)) writes.emplace(key, value);
+        }
+        return writes;
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return bytes_ == 0; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
     void set(Column which, std::string key, std::optional<std::string> value) {
-        WriteSet single;
-        single.emplace(std::move(key), std::move(value));
-        add(which, std::move(single));
-    }
-    /// As if it had never been written.
-    void forget(Column which, const std::string& key) {
-        WriteSet& own = columns.at(static_cast<std::size_t>(which));
-        const auto entry = own.find(key);
-        if (entry == own.end()) return;
-        bytes -= bytes_of(entry->first, entry->second);
-        own.erase(entry);
-    }
-    [[nodiscard]] bool has_erased(Column which, const std::string& key) const {
-        const auto entry = column(which).find(key);
-        return entry != column(which).end() && !entry->second.has_value();
+        AIT_ASSERT(which != Column::state);
+        bytes_ += bytes_of(key, value);
+        const auto [entry, is_new] =
+            hashed_.at(static_cast<std::size_t>(which)).try_emplace(std::move(key));
+        if (!is_new) bytes_ -= bytes_of(entry->first, entry->second);
+        entry->second = std::move(value);
     }
     /// Moves the nodes over, so that publishing a block allocates nothing for its state.
-    void add(Column which, WriteSet&& writes) {
-        WriteSet& own = columns.at(static_cast<std::size_t>(which));
-        for (const auto& [key, value] : writes) bytes += bytes_of(key, value);
-        own.merge(writes);
+    void add_state(WriteSet&& writes) {
+        for (const auto& [key, value] : writes) bytes_ += bytes_of(key, value);
+        state_.merge(writes);
         for (auto& [key, value] : writes) {  // keys that both had
-            auto& old = own.find(key)->second;
-            bytes -= bytes_of(key, old);
+            auto& old = state_.find(key)->second;
+            bytes_ -= bytes_of(key, old);
             old = std::move(value);
         }
     }
+
+  private:
+    template <class Writes>
+    static const std::optional<std::string>* found_in(const Writes& writes, std::string_view key) {
+        const auto found = writes.find(key);
+        return found == writes.end() ? nullptr : &found->second;
+    }
+
+    WriteSet state_{};
+    std::array<HashedWrites, data_column_count> hashed_{};  // that of the state stays empty
+    std::size_t bytes_ = 0;
 };
 
 /// What a published table shows: the resident keys, and for all others the newer layer over the one
@@ -67,28 +95,49 @@ class LayeredColumn final : public StateReader {
   public:
     LayeredColumn(const Layer& newer, const Layer& older, Column which, DatabaseColumn stored,
                   const ResidentKeys* resident)
-        : newer_(&newer.column(which)),
-          older_(&older.column(which)),
+        : newer_(&newer),
+          older_(&older),
+          which_(which),
           stored_(std::move(stored)),
           resident_(resident) {}
 
     [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
-        if (resident_ != nullptr && resident_->covers(key)) return resident_->get(key);
-        for (const auto* writes : {newer_, older_}) {
-            if (const auto found = writes->find(key); found != writes->end()) return found->second;
+        std::string space;
+        const auto bytes = look(key, space);
+        if (!bytes.has_value()) return std::nullopt;
+        return bytes->data() == space.data() ? std::move(space) : std::string(*bytes);
+    }
+    [[nodiscard]] std::optional<std::string_view> look(std::string_view key,
+                                                       std::string& space) const override {
+        if (resident_ != nullptr && resident_->covers(key)) return resident_->look(key, space);
+        for (const Layer* layer : {newer_, older_}) {
+            const auto* found = layer->find(which_, key);
+            if (found == nullptr) continue;
+            if (!found->has_value()) return std::nullopt;
+            return **found;
         }
-        return stored_.get(key);
+        return stored_.look(key, space);
     }
     void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
         if (resident_ != nullptr && resident_->covers(prefix))
             return resident_->scan(prefix, from, visit);
-        scan_merged(*newer_, Flushing{*older_, stored_}, prefix, from, visit);
+        if (which_ != Column::state) {
+            const WriteSet newer = newer_->in_order(which_, prefix);
+            const WriteSet older = older_->in_order(which_, prefix);
+            return scan_merged(newer, Under{older, stored_}, prefix, from, visit);
+        }
+        const Under flushing{older_->state(), stored_};
+        if (resident_ == nullptr || !resident_->meets(prefix))
+            return scan_merged(newer_->state(), flushing, prefix, from, visit);
+        // Neither layer knows what became of resident keys; nobody scans across them in a block.
+        const WriteSet resident = resident_->changes();
+        scan_merged(resident, Under{newer_->state(), flushing}, prefix, from, visit);
     }
     [[nodiscard]] const std::optional<Error>& failure() const noexcept { return stored_.failure(); }
 
   private:
-    struct Flushing final : StateReader {
-        Flushing(const WriteSet& given_writes, const StateReader& given_base)
+    struct Under final : StateReader {
+        Under(const WriteSet& given_writes, const StateReader& given_base)
             : writes(&given_writes), base(&given_base) {}
         [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
             const auto found = writes->find(key);
@@ -102,8 +151,9 @@ class LayeredColumn final : public StateReader {
         const StateReader* base;
     };
 
-    const WriteSet* newer_;
-    const WriteSet* older_;
+    const Layer* newer_;
+    const Layer* older_;
+    Column which_;
     DatabaseColumn stored_;
     const ResidentKeys* resident_;
 };

@@ -58,6 +58,8 @@ class DatabaseColumn final : public StateReader {
           keeps_failure_(keeps_failure) {}
 
     [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    [[nodiscard]] std::optional<std::string_view> look(std::string_view key,
+                                                       std::string& space) const override;
     void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
     [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
 

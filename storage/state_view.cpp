@@ -12,48 +12,65 @@ namespace {
 class OverlayCursor {
   public:
     OverlayCursor(const WriteSet& writes, std::string_view prefix, std::string_view from)
-        : prefix_(prefix), next_(writes.lower_bound(std::max(prefix, from))), end_(writes.end()) {}
+        : prefix_(prefix), next_(writes.lower_bound(std::max(prefix, from))), end_(writes.end()) {
+        look();
+    }
 
-    /// Shows own entries below `key`; false when the visitor has seen enough.
-    bool show_below(std::string_view key, const StateReader::Visit& visit) {
-        while (in_range() && next_->first < key) {
+    /// Shows own entries below a key of the base and then what stands at it; false when the visitor
+    /// has seen enough.
+    bool show_up_to(std::string_view key, std::string_view value, const StateReader::Visit& visit) {
+        while (is_in_range_) {
+            const int order = next_->first.compare(key);
+            if (order > 0) break;
             if (!show_next(visit)) return false;
+            if (order == 0) return true;
         }
-        return true;
+        return visit(key, value);
     }
-    bool show_rest(const StateReader::Visit& visit) {
-        while (in_range()) {
-            if (!show_next(visit)) return false;
+    void show_rest(const StateReader::Visit& visit) {
+        while (is_in_range_ && show_next(visit)) {
         }
-        return true;
-    }
-    [[nodiscard]] bool stands_at(std::string_view key) const {
-        return in_range() && next_->first == key;
-    }
-    bool show_next(const StateReader::Visit& visit) {
-        const auto& [key, value] = *next_++;
-        return !value.has_value() || visit(key, *value);
     }
 
   private:
-    [[nodiscard]] bool in_range() const {
-        return next_ != end_ && next_->first.starts_with(prefix_);
+    bool show_next(const StateReader::Visit& visit) {
+        const auto& [key, value] = *next_++;
+        look();
+        return !value.has_value() || visit(key, *value);
     }
+    void look() { is_in_range_ = next_ != end_ && next_->first.starts_with(prefix_); }
 
     std::string_view prefix_;
     WriteSet::const_iterator next_;
     WriteSet::const_iterator end_;
+    bool is_in_range_ = false;
 };
 
+/// What a write set's or a table's entry shows of its value.
+std::optional<std::string_view> shown(const std::optional<std::string>& value) {
+    return value.has_value() ? std::optional<std::string_view>(*value) : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::string_view> StateReader::look(std::string_view key, std::string& space) const {
+    auto value = get(key);
+    if (!value.has_value()) return std::nullopt;
+    space = std::move(*value);
+    return space;
+}
+
+bool StateReader::has(std::string_view key) const {
+    std::string space;
+    return look(key, space).has_value();
+}
 
 void scan_merged(const WriteSet& writes, const StateReader& base, std::string_view prefix,
                  std::string_view from, const StateReader::Visit& visit) {
     OverlayCursor own(writes, prefix, from);
     bool wants_more = true;
     base.scan(prefix, from, [&](std::string_view key, std::string_view value) {
-        wants_more = own.show_below(key, visit);
-        if (wants_more) wants_more = own.stands_at(key) ? own.show_next(visit) : visit(key, value);
+        wants_more = own.show_up_to(key, value, visit);
         return wants_more;
     });
     if (wants_more) own.show_rest(visit);
@@ -62,6 +79,11 @@ void scan_merged(const WriteSet& writes, const StateReader& base, std::string_vi
 std::optional<std::string> StateView::get(std::string_view key) const {
     const auto own = writes_.find(key);
     return own == writes_.end() ? base_->get(key) : own->second;
+}
+
+std::optional<std::string_view> StateView::look(std::string_view key, std::string& space) const {
+    const auto own = writes_.find(key);
+    return own == writes_.end() ? base_->look(key, space) : shown(own->second);
 }
 
 void StateView::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
@@ -111,6 +133,12 @@ WriteSet StateView::take_writes() noexcept {
 }
 
 std::optional<std::string> MemoryState::get(std::string_view key) const {
+    const auto entry = entries_.find(key);
+    if (entry == entries_.end()) return std::nullopt;
+    return entry->second;
+}
+
+std::optional<std::string_view> MemoryState::look(std::string_view key, std::string&) const {
     const auto entry = entries_.find(key);
     if (entry == entries_.end()) return std::nullopt;
     return entry->second;

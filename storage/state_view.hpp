@@ -25,6 +25,11 @@ class StateReader {
     virtual ~StateReader() = default;
 
     [[nodiscard]] virtual std::optional<std::string> get(std::string_view key) const = 0;
+    /// The same without a copy where the bytes lie in memory; `space` holds them where they do not.
+    /// Valid until the next write and as long as `space`.
+    [[nodiscard]] virtual std::optional<std::string_view> look(std::string_view key,
+                                                               std::string& space) const;
+    [[nodiscard]] bool has(std::string_view key) const;
     /// Visits keys that begin with `prefix` and are not below `from`, in byte order.
     virtual void scan(std::string_view prefix, std::string_view from, const Visit& visit) const = 0;
 };
@@ -63,6 +68,8 @@ class StateView final : public StateReader {
     };
 
     [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    [[nodiscard]] std::optional<std::string_view> look(std::string_view key,
+                                                       std::string& space) const override;
     void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
 
     void put(std::string key, std::string value);
@@ -92,6 +99,8 @@ class StateView final : public StateReader {
 class MemoryState final : public StateReader {
   public:
     [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    [[nodiscard]] std::optional<std::string_view> look(std::string_view key,
+                                                       std::string& space) const override;
     void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
 
     void apply(const WriteSet& writes);
