@@ -6,8 +6,10 @@ namespace {
 std::string due_key(std::int64_t at_unix_ms, std::string_view kind, std::string_view id) {
     AIT_ASSERT(at_unix_ms >= 0);
     AIT_ASSERT(kind.find('/') == std::string_view::npos);
-    return std::string(due_prefix) + big_endian(static_cast<std::uint64_t>(at_unix_ms)) +
-           std::string(kind) + "/" + std::string(id);
+    std::string key;
+    key.reserve(due_prefix.size() + sizeof(std::uint64_t) + kind.size() + 1 + id.size());
+    key.append(due_prefix).append(big_endian(static_cast<std::uint64_t>(at_unix_ms)));
+    return key.append(kind).append("/").append(id);
 }
 
 }  // namespace

@@ -115,6 +115,14 @@ struct DueEntry {
 std::vector<DueEntry> due_entries(const storage::StateReader& reader, std::int64_t now_unix_ms,
                                   std::size_t count_max);
 
+/// A key of the state: a domain's prefix and what follows it.
+inline std::string keyed(std::string_view prefix, std::string_view first,
+                         std::string_view second = {}) {
+    std::string key;
+    key.reserve(prefix.size() + first.size() + second.size());
+    return key.append(prefix).append(first).append(second);
+}
+
 // ---- typed records in state ------------------------------------------------------------------
 
 inline constexpr char record_version = 1;
@@ -122,7 +130,7 @@ inline constexpr char record_version = 1;
 /// A record is a version byte and the struct's canonical bytes.
 template <Described T>
 void store_record(storage::StateView& view, std::string key, const T& value) {
-    view.put(std::move(key), std::string(1, record_version) + encode(value));
+    view.put(std::move(key), encode(value, std::string_view(&record_version, 1)));
 }
 
 template <Described T>
@@ -143,7 +151,8 @@ Result<T> decode_record(std::string_view bytes) {
 /// is a fault of ours or of the disk and was caught by the store's checksum: it asserts.
 template <Described T>
 std::optional<T> load_record(const storage::StateReader& reader, std::string_view key) {
-    const auto bytes = reader.get(key);
+    std::string space;
+    const auto bytes = reader.look(key, space);
     if (!bytes) return std::nullopt;
     auto value = decode_record<T>(*bytes);
     AIT_ASSERT(value.ok());

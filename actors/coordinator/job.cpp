@@ -3,55 +3,44 @@
 namespace ait::coordinator {
 namespace {
 
+using consensus::keyed;
 using storage::StateReader;
 using storage::StateView;
 
 constexpr std::string_view record_prefix = "job/record/";
 constexpr std::string_view owner_prefix = "job/owner/";
-constexpr std::string_view unpaid_prefix = "job/unpaid/";
 constexpr std::string_view unpaid_count_prefix = "job/unpaid_count/";
 constexpr std::string_view held_prefix = "job/held/";
 constexpr std::string_view counters_key = "job/counters";
+/// In the owner's list, of a job that can still be paid.
+constexpr std::string_view unpaid_mark = "u";
 
 struct UnpaidCount {
     std::uint64_t count = 0;
     static constexpr auto fields() { return std::tuple{field("count", &UnpaidCount::count, "")}; }
 };
 
-std::string keyed(std::string_view prefix, std::string_view id) {
-    return std::string(prefix) + std::string(id);
-}
-
 /// Time counts down, so that a scan meets the newest first.
 std::string owner_key(const Job& job) {
     AIT_ASSERT(job.created_at_ms >= 0);
-    return keyed(owner_prefix, job.owner.view()) +
-           big_endian(~static_cast<std::uint64_t>(job.created_at_ms)) + job.id;
+    return keyed(owner_prefix, job.owner.view(),
+                 big_endian(~static_cast<std::uint64_t>(job.created_at_ms)) + job.id);
 }
 
 constexpr std::size_t owner_id_offset = Address::size + sizeof(std::uint64_t);
 
-void write_unpaid_count(StateView& view, const Address& owner, std::uint64_t count) {
-    const std::string key = keyed(unpaid_count_prefix, owner.view());
-    if (count == 0) {
-        view.erase(key);
-    } else {
-        consensus::store_record(view, key, UnpaidCount{count});
-    }
-}
-
-std::string unpaid_key(const Job& job) {
-    return keyed(unpaid_prefix, job.owner.view()) + job.id;
-}
-
 std::string held_key(const Address& miner, std::string_view job_id) {
-    return keyed(held_prefix, miner.view()) + std::string(job_id);
+    return keyed(held_prefix, miner.view(), job_id);
 }
 
 }  // namespace
 
 std::optional<Job> find_job(const StateReader& reader, std::string_view job_id) {
     return consensus::load_record<Job>(reader, keyed(record_prefix, job_id));
+}
+
+bool has_job(const StateReader& reader, std::string_view job_id) {
+    return reader.has(keyed(record_prefix, job_id));
 }
 
 Result<Job> resolve_job(const StateReader& reader, std::string_view text) {
@@ -93,7 +82,8 @@ void store_counters(StateView& view, const Counters& counters) {
 }
 
 void insert_job(StateView& view, const Job& job) {
-    view.put(owner_key(job), "");
+    AIT_ASSERT(job.payment.state == PaymentState::unfunded);
+    view.put(owner_key(job), std::string(unpaid_mark));
 }
 
 void walk_records(const StateReader& reader, std::string_view after,
@@ -119,18 +109,22 @@ std::uint64_t unpaid_count(const StateReader& reader, const Address& owner) {
     return record ? record->count : 0;
 }
 
-void add_unpaid(StateView& view, const Job& job) {
-    AIT_ASSERT(job.payment.state == PaymentState::unfunded);
-    view.put(unpaid_key(job), "");
-    write_unpaid_count(view, job.owner, unpaid_count(view, job.owner) + 1);
+void store_unpaid_count(StateView& view, const Address& owner, std::uint64_t count) {
+    std::string key = keyed(unpaid_count_prefix, owner.view());
+    if (count == 0) {
+        view.erase(key);
+    } else {
+        consensus::store_record(view, std::move(key), UnpaidCount{count});
+    }
 }
 
 void remove_unpaid(StateView& view, const Job& job) {
-    AIT_ASSERT(view.get(unpaid_key(job)).has_value());
+    std::string key = owner_key(job);
+    AIT_ASSERT(view.get(key) == unpaid_mark);
     const std::uint64_t count = unpaid_count(view, job.owner);
     AIT_ASSERT(count > 0);
-    view.erase(unpaid_key(job));
-    write_unpaid_count(view, job.owner, count - 1);
+    view.put(std::move(key), "");
+    store_unpaid_count(view, job.owner, count - 1);
 }
 
 void add_held(StateView& view, const Address& miner, std::string_view job_id) {
@@ -153,15 +147,16 @@ std::vector<std::string> held_by(const StateReader& reader, const Address& miner
 }
 
 void walk_jobs(const StateReader& reader, const JobWalk& walk,
-               const std::function<bool(std::string_view, std::string_view)>& visit) {
-    const std::string_view base = walk.unpaid ? unpaid_prefix : owner_prefix;
-    const std::string prefix = walk.owner ? keyed(base, walk.owner->view()) : std::string(base);
-    const std::string from = walk.from.empty() ? prefix : keyed(base, walk.from);
-    const std::size_t id_offset = walk.unpaid ? Address::size : owner_id_offset;
-    reader.scan(prefix, from, [&](std::string_view key, std::string_view) {
-        const std::string_view position = key.substr(base.size());
-        AIT_ASSERT(position.size() > id_offset);
-        return visit(position, position.substr(id_offset));
+               const std::function<bool(const WalkedJob&)>& visit) {
+    const std::string prefix =
+        walk.owner ? keyed(owner_prefix, walk.owner->view()) : std::string(owner_prefix);
+    const std::string from = walk.from.empty() ? prefix : keyed(owner_prefix, walk.from);
+    reader.scan(prefix, from, [&](std::string_view key, std::string_view value) {
+        const std::string_view position = key.substr(owner_prefix.size());
+        AIT_ASSERT(position.size() > owner_id_offset);
+        return visit({.position = position,
+                      .job_id = position.substr(owner_id_offset),
+                      .is_unpaid = value == unpaid_mark});
     });
 }
 

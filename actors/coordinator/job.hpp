@@ -170,6 +170,7 @@ struct Counters {
 };
 
 std::optional<Job> find_job(const storage::StateReader& reader, std::string_view job_id);
+bool has_job(const storage::StateReader& reader, std::string_view job_id);
 /// By id or by a prefix that only one job has. Errors: not_found, ambiguous.
 Result<Job> resolve_job(const storage::StateReader& reader, std::string_view text);
 void store_job(storage::StateView& view, const Job& job);
@@ -180,7 +181,7 @@ void store_counters(storage::StateView& view, const Counters& counters);
 inline constexpr std::array<std::string_view, 3> resident_prefixes{"job/wait/", "job/held/",
                                                                    "job/counters"};
 
-/// Into the owner's list; store_job writes the record.
+/// A new job into the owner's list, among those that can be paid; store_job writes the record.
 void insert_job(storage::StateView& view, const Job& job);
 /// All records behind this id, oldest first, until `visit` answers false.
 void walk_records(const storage::StateReader& reader, std::string_view after,
@@ -189,7 +190,8 @@ void erase_job(storage::StateView& view, const Job& job);
 
 /// Jobs of an account that can still be paid.
 std::uint64_t unpaid_count(const storage::StateReader& reader, const Address& owner);
-void add_unpaid(storage::StateView& view, const Job& job);
+void store_unpaid_count(storage::StateView& view, const Address& owner, std::uint64_t count);
+/// It was paid, or nothing is owed for it any more.
 void remove_unpaid(storage::StateView& view, const Job& job);
 
 void add_held(storage::StateView& view, const Address& miner, std::string_view job_id);
@@ -197,15 +199,18 @@ void remove_held(storage::StateView& view, const Address& miner, std::string_vie
 /// Ids of the jobs that a miner holds, in the order of ids.
 std::vector<std::string> held_by(const storage::StateReader& reader, const Address& miner);
 
-/// Which list of jobs to walk.
+/// Which jobs to walk.
 struct JobWalk {
     std::optional<Address> owner{};  ///< newest first; without one by owner, each newest first
-    bool unpaid = false;             ///< only what the owner can pay, in the order of ids
     std::string from{};              ///< position that a walk gave; empty = the beginning
 };
-/// Visits (position, job id); return false to stop there.
-void walk_jobs(
-    const storage::StateReader& reader, const JobWalk& walk,
-    const std::function<bool(std::string_view position, std::string_view job_id)>& visit);
+struct WalkedJob {
+    std::string_view position = {};
+    std::string_view job_id = {};
+    bool is_unpaid = false;  ///< its owner can pay it
+};
+/// Return false to stop there.
+void walk_jobs(const storage::StateReader& reader, const JobWalk& walk,
+               const std::function<bool(const WalkedJob&)>& visit);
 
 }  // namespace ait::coordinator

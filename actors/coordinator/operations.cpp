@@ -69,16 +69,16 @@ Result<Json> list_page(const QueryContext& context, const Json& input, Take take
     Json items = Json::array();
     std::string next;
     std::size_t scanned = 0;
-    const JobWalk walk{.owner = owner.value(),
-                       .unpaid = input_flag(input, "unpaid"),
-                       .from = std::move(position).value()};
-    walk_jobs(state, walk, [&](std::string_view at, std::string_view job_id) {
+    const bool only_unpaid = input_flag(input, "unpaid");
+    const JobWalk walk{.owner = owner.value(), .from = std::move(position).value()};
+    walk_jobs(state, walk, [&](const WalkedJob& at) {
         if (items.size() == rows.value() || scanned == jobs_scanned_max) {
-            next = to_hex(at);
+            next = to_hex(at.position);
             return false;
         }
         ++scanned;
-        const auto job = find_job(state, job_id);
+        if (only_unpaid && !at.is_unpaid) return true;
+        const auto job = find_job(state, at.job_id);
         AIT_ASSERT(job.has_value());
         if (auto row = take(*job)) items.push_back(std::move(*row));
         return true;

@@ -34,20 +34,22 @@ static_assert(tail_bytes == 36 && Address::size == 20, "as Entry cuts it");
 /// Jobs with the same one match the same miners. Truncated, because who meets another's class finds
 /// his own jobs passed over, and each job is looked at again before it is taken.
 std::string class_of(const Job& job) {
-    std::string words = job.type;
+    std::string words;
+    words.reserve(job.type.size() + job.model.size() + 64);
+    words += job.type;
     words += '\0';
     words += job.model;
     words += '\0';
-    words += encode(job.constraints);
+    append_encoded(words, job.constraints);
     return std::string(crypto::blake2b_256(words).view().substr(0, class_bytes));
 }
 
 std::string line_of(const Job& job) {
-    return class_of(job) + std::string(job.owner.view());
+    return class_of(job).append(job.owner.view());
 }
 
 std::string wait_key(const Job& job) {
-    return std::string(wait_prefix) + line_of(job) + big_endian(job.sequence);
+    return consensus::keyed(wait_prefix, line_of(job), big_endian(job.sequence));
 }
 
 /// The least tail behind all that begin with `begin`: no sequence is so high.
@@ -149,6 +151,17 @@ class Turns {
   private:
     static constexpr std::size_t read_ahead_more = 4;
 
+    /// The last sample is often the first that is taken.
+    [[nodiscard]] Job read(const Entry& entry) {
+        if (sample_ && sample_->id == entry.job_id()) {
+            Job job = std::move(*sample_);
+            sample_.reset();
+            return job;
+        }
+        auto job = find_job(reader_, entry.job_id());
+        AIT_ASSERT(job.has_value());
+        return std::move(*job);
+    }
     [[nodiscard]] bool has_room() const {
         return taken_.size() < asked_.count_max && read_ < queue_scan_max;
     }
@@ -160,9 +173,8 @@ class Turns {
             const Entry* entry = queue_.at_or_behind(from);
             if (entry == nullptr) return;
             from = behind(entry->job_class());
-            const auto sample = find_job(reader_, entry->job_id());
-            AIT_ASSERT(sample.has_value());
-            if (asked_.takes_class(*sample)) begin_round(*entry);
+            const Job& sample = sample_.emplace(read(*entry));
+            if (asked_.takes_class(sample)) begin_round(*entry);
         }
     }
 
@@ -233,11 +245,10 @@ class Turns {
             }
             if (oldest == nullptr) return false;
             oldest->is_taken = true;
-            auto job = find_job(reader_, oldest->head->job_id());
-            AIT_ASSERT(job.has_value());
+            Job job = read(*oldest->head);
             ++read_;
-            if (!asked_.takes_job(*job)) continue;
-            taken_.push_back(std::move(*job));
+            if (!asked_.takes_job(job)) continue;
+            taken_.push_back(std::move(job));
             return true;
         }
         return false;
@@ -254,6 +265,7 @@ class Turns {
     const QueueTurns& asked_;
     QueueReader queue_;
     std::vector<Round> rounds_{};
+    std::optional<Job> sample_{};
     std::vector<Job> taken_{};
     std::size_t read_ = 0;
 };

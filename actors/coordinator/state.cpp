@@ -85,32 +85,44 @@ Status check_job(const SubmitJob& tx, const Context& context) {
     return check_constraints(tx.constraints);
 }
 
+/// What new jobs are counted in, read and written once an operation.
+struct Intake {
+    Counters counters{};
+    std::uint64_t unpaid = 0;
+
+    void store(StateView& view, const Context& context) const {
+        store_counters(view, counters);
+        store_unpaid_count(view, context.principal, unpaid);
+    }
+};
+
 /// Room for `count` more jobs of the principal.
-Status check_room(const StateView& view, std::uint64_t count, const Context& context) {
+Result<Intake> open_intake(const StateView& view, std::uint64_t count, const Context& context) {
     if (context.principal.is_zero()) {
         return not_submitted(ErrorCode::unauthenticated, "Nobody owns it.",
                              "Sign in with a wallet: jobs belong to an account.");
     }
     const auto& parameters = context.genesis.parameters;
-    const std::uint64_t open = load_counters(view).open;
-    if (open + count > parameters.jobs_open_max) {
+    const Intake intake{.counters = load_counters(view),
+                        .unpaid = unpaid_count(view, context.principal)};
+    if (intake.counters.open + count > parameters.jobs_open_max) {
         return not_submitted(ErrorCode::limit_reached,
-                             std::to_string(open) + " jobs are open on the chain; it takes " +
+                             std::to_string(intake.counters.open) +
+                                 " jobs are open on the chain; it takes " +
                                  std::to_string(parameters.jobs_open_max) + ".",
                              "Try again when some have ended.");
     }
-    const std::uint64_t unpaid = unpaid_count(view, context.principal);
-    if (unpaid + count > parameters.jobs_unfunded_per_account_max) {
+    if (intake.unpaid + count > parameters.jobs_unfunded_per_account_max) {
         return not_submitted(ErrorCode::limit_reached,
-                             "The account has " + std::to_string(unpaid) +
+                             "The account has " + std::to_string(intake.unpaid) +
                                  " unpaid jobs; the chain allows " +
                                  std::to_string(parameters.jobs_unfunded_per_account_max) + ".",
                              "Pay for some: aitbc client list --unpaid, aitbc client pay.");
     }
-    return {};
+    return intake;
 }
 
-SubmitAnswer submit(StateView& view, const SubmitJob& tx, std::string job_id,
+SubmitAnswer submit(StateView& view, const SubmitJob& tx, std::string job_id, Intake& intake,
                     const Context& context, Events& events) {
     const std::uint64_t ttl_ms =
         tx.ttl_ms != 0 ? tx.ttl_ms : context.genesis.parameters.job_ttl_ms_default;
@@ -121,9 +133,11 @@ SubmitAnswer submit(StateView& view, const SubmitJob& tx, std::string job_id,
             .payload = tx.payload,
             .payload_bytes = tx.payload_bytes,
             .constraints = tx.constraints,
-            .sequence = load_counters(view).sequence_last + 1,
+            .sequence = ++intake.counters.sequence_last,
             .created_at_ms = context.block_time_unix_ms,
             .expires_at_ms = context.block_time_unix_ms + static_cast<std::int64_t>(ttl_ms)};
+    ++intake.counters.open;
+    ++intake.unpaid;
     admit(view, job, context, events);
     return SubmitAnswer{.job_id = job.id,
                         .status = job.state,
@@ -152,12 +166,14 @@ Error no_such_job(std::string_view job_id, std::string_view what) {
 Result<Outcome> apply(StateView& view, const SubmitJob& tx, const Context& context) {
     const Status valid = check_job(tx, context);
     if (!valid.ok()) return valid.error();
-    const Status room = check_room(view, 1, context);
-    if (!room.ok()) return room.error();
+    auto intake = open_intake(view, 1, context);
+    if (!intake.ok()) return intake.error();
     std::string job_id = consensus::make_id("job-", context);
-    if (find_job(view, job_id)) return submitted_already(job_id);
+    if (has_job(view, job_id)) return submitted_already(job_id);
     Outcome outcome;
-    const auto answer = submit(view, tx, std::move(job_id), context, outcome.events);
+    const auto answer =
+        submit(view, tx, std::move(job_id), intake.value(), context, outcome.events);
+    intake.value().store(view, context);
     outcome.response = encode(answer);
     return outcome;
 }
@@ -174,16 +190,17 @@ Result<Outcome> apply(StateView& view, const SubmitBatch& tx, const Context& con
         error.why = "Job " + std::to_string(i) + ": " + error.why;
         return error;
     }
-    const Status room = check_room(view, tx.jobs.size(), context);
-    if (!room.ok()) return room.error();
+    auto intake = open_intake(view, tx.jobs.size(), context);
+    if (!intake.ok()) return intake.error();
     const std::string first = consensus::make_id("job-", context);
-    if (find_job(view, first)) return submitted_already(first);
+    if (has_job(view, first)) return submitted_already(first);
     Outcome outcome;
     SubmitBatchAnswer answer;
     for (std::uint32_t i = 0; i < tx.jobs.size(); ++i) {
         answer.jobs.push_back(submit(view, tx.jobs[i], consensus::make_id("job-", context, i),
-                                     context, outcome.events));
+                                     intake.value(), context, outcome.events));
     }
+    intake.value().store(view, context);
     outcome.response = encode(answer);
     return outcome;
 }

@@ -62,16 +62,9 @@ void admit(StateView& view, Job& job, const Context& context, Events& events) {
     AIT_ASSERT(job.payment.state == PaymentState::unfunded);
     job.state = JobState::pending;
     insert_job(view, job);
-    add_unpaid(view, job);
-    const bool queues = queues_unfunded(context);
     consensus::schedule_due(view, job.expires_at_ms, expiry_due, job.id);
-    Counters counters = load_counters(view);
-    AIT_ASSERT(job.sequence == counters.sequence_last + 1);
-    ++counters.sequence_last;
-    ++counters.open;
-    store_counters(view, counters);
     events.push_back(job_event(job, "job.submitted", {{"type", job.type}, {"model", job.model}}));
-    if (queues) {
+    if (queues_unfunded(context)) {
         enqueue(view, job, context, events);
     } else {
         store_job(view, job);

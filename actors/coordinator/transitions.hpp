@@ -36,7 +36,8 @@ inline constexpr std::size_t forget_records_max = 2'048;
 
 /// pending or queued, as its payment says.
 JobState waiting_state(const Job& job);
-/// A new job into the state, and into the queue where its chain and payment allow.
+/// A new job into the state, and into the queue where its chain and payment allow. The caller
+/// counts it.
 void admit(storage::StateView& view, Job& job, const consensus::Context& context, Events& events);
 /// Into the miners' queue, in its old order if it was there before; stores the job.
 void enqueue(storage::StateView& view, Job& job, const consensus::Context& context, Events& events);

@@ -9,6 +9,7 @@ namespace ait::ledger {
 namespace {
 
 using consensus::Context;
+using consensus::keyed;
 using storage::StateReader;
 using storage::StateView;
 
@@ -62,17 +63,13 @@ struct Movement {
     std::span<const Note> notes;
 };
 
-std::string keyed(std::string_view prefix, std::string_view id) {
-    return std::string(prefix) + std::string(id);
-}
-
 std::string account_key(const Address& address) {
     return keyed(account_prefix, address.view());
 }
 
 /// Counts down, so that a scan meets the newest first.
 std::string history_key(const Address& address, std::uint64_t number) {
-    return keyed(history_prefix, address.view()) + big_endian(~number);
+    return keyed(history_prefix, address.view(), big_endian(~number));
 }
 
 std::string minted_key(Asset asset) {

@@ -11,7 +11,7 @@ constexpr std::size_t base32_characters = Address::size * 8 / 5;
 static_assert(Address::size * 8 % 5 == 0, "an address fills its base32 digits exactly");
 
 std::string record_key(const Address& address) {
-    return std::string(record_prefix) + std::string(address.view());
+    return consensus::keyed(record_prefix, address.view());
 }
 
 /// The value of one digit of the RFC 4648 alphabet in lower case, or nothing.

@@ -50,12 +50,8 @@ bool explains_queued(const Entry& entry, const Reference& reference) {
 
 bool explains_owned(const Entry& entry, const Reference& reference) {
     const ReferenceJob* job = job_at(reference, entry.rest.substr(Address::size + 8));
-    return job != nullptr && entry.rest.starts_with(job->owner.view());
-}
-
-bool explains_unpaid(const Entry& entry, const Reference& reference) {
-    const ReferenceJob* job = job_at(reference, entry.rest.substr(Address::size));
-    return job != nullptr && job->is_unpaid() && entry.rest.starts_with(job->owner.view());
+    return job != nullptr && entry.rest.starts_with(job->owner.view()) &&
+           entry.value == (job->is_unpaid() ? "u" : "");
 }
 
 bool explains_held(const Entry& entry, const Reference& reference) {
@@ -102,7 +98,6 @@ constexpr std::array kinds{
             }},
     KeyKind{"job/wait/", &explains_queued},
     KeyKind{"job/owner/", &explains_owned},
-    KeyKind{"job/unpaid/", &explains_unpaid},
     KeyKind{"job/unpaid_count/",
             [](const Entry& entry, const Reference& reference) {
                 return is_known(reference, entry.rest) || !entry.value.empty();

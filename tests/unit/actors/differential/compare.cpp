@@ -201,11 +201,10 @@ void compare_due(const StateReader& real, const Reference& reference, Finding& f
 void compare_lists(const StateReader& real, const Reference& reference, Finding& found) {
     for (const bool unpaid : {false, true}) {
         std::set<std::string> listed;
-        coordinator::walk_jobs(real, {.unpaid = unpaid},
-                               [&](std::string_view, std::string_view id) {
-                                   listed.emplace(id);
-                                   return true;
-                               });
+        coordinator::walk_jobs(real, {}, [&](const coordinator::WalkedJob& walked) {
+            if (!unpaid || walked.is_unpaid) listed.emplace(walked.job_id);
+            return true;
+        });
         std::set<std::string> expected;
         for (const auto& [id, job] : reference.books().jobs) {
             if (!unpaid || job.is_unpaid()) expected.insert(id);
