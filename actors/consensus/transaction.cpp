@@ -24,11 +24,17 @@ Status check_form(const UnsignedTransaction& content) {
 
 }  // namespace
 
+Signature sign_content(std::string_view kind, std::string_view bytes,
+                       const crypto::SecretKey& key) {
+    if (kind == batch_kind) return key.sign(batch_domain, crypto::blake2b_256(bytes).view());
+    return key.sign(transaction_domain, bytes);
+}
+
 std::string sign_transaction(const UnsignedTransaction& content, const crypto::SecretKey& key) {
     AIT_ASSERT(content.signer == key.public_key());
     SignedTransaction wire;
     wire.signed_bytes.bytes = encode(content);
-    wire.signature = key.sign(transaction_domain, wire.signed_bytes.bytes);
+    wire.signature = sign_content(content.kind, wire.signed_bytes.bytes, key);
     return encode(wire);
 }
 
@@ -83,7 +89,10 @@ Result<VerifiedTransaction> verify_transaction(std::string_view wire, std::strin
     auto verified = read(outer.value(), wire, chain, genesis);
     if (!verified.ok()) return verified.error();
     const PublicKey& signer = verified.value().content.signer;
-    if (!crypto::verify(signer, transaction_domain, outer.value().signed_bytes.bytes,
+    const bool is_batch = verified.value().content.kind == batch_kind;
+    if (!crypto::verify(signer, is_batch ? batch_domain : transaction_domain,
+                        is_batch ? verified.value().hash.view()
+                                 : std::string_view(outer.value().signed_bytes.bytes),
                         outer.value().signature)) {
         return Error{ErrorCode::check_failed, "The transaction's signature is not valid.",
                      "It was not made by key " + to_hex(signer.view().substr(0, 4)) + "....",

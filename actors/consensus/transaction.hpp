@@ -16,8 +16,11 @@ namespace ait::consensus {
 
 inline constexpr std::string_view transaction_domain = "tx/1";
 inline constexpr std::string_view batch_kind = "batch";
+/// A batch is long, and Ed25519 goes over what it signs twice: what is signed of it is its hash.
+inline constexpr std::string_view batch_domain = "batch/1";
 
-/// What is signed: canonical msgpack of this, under the domain tag "tx/1".
+/// What is signed: canonical msgpack of this, under the domain tag "tx/1"; of a batch, its hash,
+/// under "batch/1".
 struct UnsignedTransaction {
     std::uint64_t version = 1;
     std::string chain{};
@@ -99,6 +102,9 @@ struct VerifiedTransaction {
     Hash hash{};         ///< BLAKE2b-256 of the signed bytes: the transaction's id
     UnsignedTransaction content{};
 };
+
+/// The signature alone, over the canonical bytes of such a content. Any thread.
+Signature sign_content(std::string_view kind, std::string_view bytes, const crypto::SecretKey& key);
 
 /// Signs with the account's or node's key. Any thread.
 std::string sign_transaction(const UnsignedTransaction& content, const crypto::SecretKey& key);

@@ -31,8 +31,10 @@ const Hash& genesis() {
 }
 
 std::string signed_wire(std::string_view content) {
+    const auto read = decode<UnsignedTransaction>(content);
+    const std::string_view kind = read.ok() ? std::string_view(read.value().kind) : "";
     return encode(
-        SignedTransaction{Blob{std::string(content)}, key().sign(transaction_domain, content)});
+        SignedTransaction{Blob{std::string(content)}, sign_content(kind, content, key())});
 }
 
 UnsignedTransaction transfer() {
