@@ -13,6 +13,7 @@
 
 #include "runtime/base/assert.hpp"
 #include "storage/rocks.hpp"
+#include "storage/table_check.hpp"
 
 namespace ait::storage {
 namespace {
@@ -61,6 +62,7 @@ rocksdb::ColumnFamilyOptions column_options(Column which,
     table.cache_index_and_filter_blocks = true;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     table.format_version = 5;
+    table.checksum = rocksdb::kCRC32c;  // which table_check.cpp knows
     rocksdb::ColumnFamilyOptions options;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     options.write_buffer_size = 8U * 1024 * 1024;
@@ -212,6 +214,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& directory, O
 Result<std::unique_ptr<Database>> Database::open_files(const std::string& directory,
                                                        Options options) {
     auto* const env = env_or_default(options.env);
+    const Status tables = check_all_table_properties(*env, directory);
+    if (!tables.ok()) return tables.error();
     const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t i = 0; i < column_count; ++i) {
