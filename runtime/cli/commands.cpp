@@ -40,10 +40,11 @@ std::string next_of(const Operation& operation, const Json& answer) {
 }  // namespace
 
 Command find_own_command(std::string_view operation) {
-    const std::array groups{wallet_commands(),  job_commands(),     miner_commands(),
-                            node_commands(),    offline_commands(), inference_commands(),
-                            config_commands(),  context_commands(), doctor_commands(),
-                            explain_commands(), log_commands()};
+    const std::array groups{wallet_commands(),     job_commands(),     miner_commands(),
+                            node_commands(),       offline_commands(), inference_commands(),
+                            config_commands(),     context_commands(), doctor_commands(),
+                            explain_commands(),    log_commands(),     node_store_commands(),
+                            node_probe_commands(), cluster_commands(), cluster_matrix_commands()};
     for (const auto group : groups) {
         for (const auto& row : group) {
             if (row.operation == operation) return row.run;

@@ -27,6 +27,10 @@ std::span<const CommandRow> context_commands();
 std::span<const CommandRow> doctor_commands();
 std::span<const CommandRow> explain_commands();
 std::span<const CommandRow> log_commands();
+std::span<const CommandRow> node_store_commands();
+std::span<const CommandRow> node_probe_commands();
+std::span<const CommandRow> cluster_commands();
+std::span<const CommandRow> cluster_matrix_commands();
 
 /// The operation's own function, or null when it is just a call.
 Command find_own_command(std::string_view operation);

@@ -8,6 +8,7 @@
 #include "runtime/cli/commands.hpp"
 #include "runtime/cli/context_store.hpp"
 #include "runtime/cli/help.hpp"
+#include "runtime/cli/node_store.hpp"
 #include "runtime/registry/input.hpp"
 #include "runtime/registry/registry.hpp"
 #include "runtime/registry/suggest.hpp"
@@ -27,6 +28,7 @@ enum class Source : std::uint8_t {
     models,
     wallets,
     contexts,
+    nodes,
     keys,
     codes,
     anything_explained,
@@ -139,6 +141,8 @@ Source source_of(const Operation& operation, const Parameter& parameter) {
     if (is_name && !makes && operation.name.starts_with("wallet.")) return Source::wallets;
     if (is_name && !makes && operation.name.starts_with("context.")) return Source::contexts;
     if (operation.name == "node.wait" && name == "id") return Source::jobs;
+    const bool is_kept = operation.name.starts_with("node.") || operation.name == "explain.node";
+    if (is_kept && name == "node") return Source::nodes;
     if (name.ends_with("_file")) return Source::files;
     for (const auto& row : sources) {
         if (row.parameter == name) return row.source;
@@ -216,6 +220,8 @@ class Gatherer {
                 return offer_wallets();
             case Source::contexts:
                 return offer_contexts();
+            case Source::nodes:
+                return offer_nodes();
             case Source::keys:
                 return offer_keys();
             case Source::codes:
@@ -289,6 +295,12 @@ class Gatherer {
         offer(std::string(default_context), "the local node");
         if (!contexts.ok()) return;
         for (const auto& context : contexts.value().all) offer(context.name, context.node);
+    }
+
+    void offer_nodes() {
+        const auto nodes = read_nodes(nodes_file(config::default_paths(console_.environment)));
+        if (!nodes.ok()) return;
+        for (const auto& entry : nodes.value().all) offer(entry.name, address_of(entry));
     }
 
     void offer_keys() {

@@ -8,6 +8,7 @@
 #include "actors/coordinator/operations.hpp"
 #include "actors/miner/registry.hpp"
 #include "actors/miner/sessions.hpp"
+#include "actors/node/views.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/registry/node_operations.hpp"
 #include "runtime/registry/registry.hpp"
@@ -60,6 +61,28 @@ void node_resume(NodeServices& services, Call /*call*/, Respond respond) {
     parts_of(services).drain_gate().end();
     spdlog::info("node_resumed");
     respond_drain(services, respond);
+}
+
+void node_identity(NodeServices& services, Call call, Respond respond) {
+    const auto& parts = parts_of(services);
+    const auto view = identity_of(
+        parts.peers(), *services.reader(),
+        {.ready = parts.facts().is_ready, .now_unix_ms = services.clock().now_unix_ms()},
+        input_text(call.input, "challenge"));
+    if (!view.ok()) return respond(view.error());
+    respond(to_json_value(view.value()));
+}
+
+void node_peers(NodeServices& services, Call /*call*/, Respond respond) {
+    respond(list_of(parts_of(services).peers().peers()));
+}
+
+void chain_list(NodeServices& services, Call /*call*/, Respond respond) {
+    respond(list_of(hosted_chains(parts_of(services).peers(), *services.reader())));
+}
+
+void chain_validators(NodeServices& services, Call /*call*/, Respond respond) {
+    respond(list_of(validators_of(parts_of(services).peers(), *services.reader())));
 }
 
 Result<Json> chain_genesis(const QueryContext& context, const Json& /*input*/) {
@@ -183,6 +206,13 @@ constexpr std::array bindings_table{
     Binding{.name = "config.reload", .query = nullptr, .command = nullptr, .async = &config_reload},
     Binding{.name = "node.drain", .query = nullptr, .command = nullptr, .async = &node_drain},
     Binding{.name = "node.resume", .query = nullptr, .command = nullptr, .async = &node_resume},
+    Binding{.name = "node.identity", .query = nullptr, .command = nullptr, .async = &node_identity},
+    Binding{.name = "node.peers", .query = nullptr, .command = nullptr, .async = &node_peers},
+    Binding{.name = "chain.list", .query = nullptr, .command = nullptr, .async = &chain_list},
+    Binding{.name = "chain.validators",
+            .query = nullptr,
+            .command = nullptr,
+            .async = &chain_validators},
     Binding{.name = "chain.genesis", .query = &chain_genesis, .command = nullptr, .async = nullptr},
     Binding{.name = "events.stream", .query = nullptr, .command = nullptr, .async = &events_stream},
     Binding{.name = "job.watch", .query = nullptr, .command = nullptr, .async = &job_watch},
@@ -225,7 +255,7 @@ Json status_json(NodeServices& services, const NodeParts& parts) {
                     .data_dir = parts.facts().data_dir,
                     .chain = reader->genesis().chain,
                     .height = reader->height(),
-                    .peers = 0,
+                    .peers = connected_count(parts.peers()),
                     .version = std::string(version),
                     .ready = parts.facts().is_ready,
                     .miners = services.liveness().alive_count(lost_ms),

@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include "actors/node/messages.hpp"
 #include "actors/services.hpp"
 #include "runtime/node/drain_gate.hpp"
 #include "runtime/node/event_streams.hpp"
@@ -30,6 +31,7 @@ class NodeParts {
     [[nodiscard]] virtual HealthView health() = 0;
     virtual Result<ReloadView> reload_config() = 0;
     [[nodiscard]] virtual DrainGate& drain_gate() = 0;
+    [[nodiscard]] virtual const PeerDirectory& peers() const = 0;
 };
 
 /// Null when no row has this transaction kind.

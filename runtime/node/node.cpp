@@ -29,6 +29,7 @@
 #include "runtime/node/health.hpp"
 #include "runtime/node/identity.hpp"
 #include "runtime/node/metrics_text.hpp"
+#include "runtime/node/peer_directory.hpp"
 #include "runtime/node/peer_network.hpp"
 #include "runtime/node/scrubber.hpp"
 #include "runtime/registry/openapi.hpp"
@@ -186,6 +187,7 @@ class Node final : public NodeServices, public NodeParts {
     }
     Result<ReloadView> reload_config() override { return live_config_.reload(); }
     [[nodiscard]] DrainGate& drain_gate() override { return drain_gate_; }
+    [[nodiscard]] const PeerDirectory& peers() const override { return *peers_; }
 
   private:
     void submit(consensus::Submission::Operation operation, std::vector<std::string> blobs,
@@ -206,6 +208,7 @@ class Node final : public NodeServices, public NodeParts {
         auto key = load_node_key(config::layout_of(config_.node.data_dir).node_key);
         if (!key.ok()) return key.error();
         key_.emplace(std::move(key).value());
+        peers_.emplace(config_.peer, network_, *key_);
         auto genesis = load_genesis(config_.node.genesis_file, config_.node.chain);
         if (!genesis.ok()) return genesis.error();
         // A chain of one validator without peers needs nobody's agreement.
@@ -514,6 +517,7 @@ class Node final : public NodeServices, public NodeParts {
     consensus::ReplicationFigures replication_{};
     std::optional<consensus::DurableWriter> writer_{};
     PeerNetwork network_{};
+    std::optional<LinkedPeers> peers_{};
     consensus::ChainPort chain_{};
     consensus::ReplicatedChainActor replica_{};
     const std::shared_ptr<consensus::SubmissionInbox> inbox_ =

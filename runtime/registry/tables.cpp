@@ -5,15 +5,16 @@
 #include "actors/coordinator/operations.hpp"
 #include "actors/ledger/operations.hpp"
 #include "actors/miner/operations.hpp"
+#include "actors/node/operations.hpp"
 #include "runtime/registry/client_operations.hpp"
 #include "runtime/registry/node_operations.hpp"
 
 namespace ait::registry {
 
 std::span<const std::span<const Operation>> tables() {
-    static constexpr std::array<std::span<const Operation>, 5> all{
-        coordinator::operations, miner::operations, ledger::operations, node::operations,
-        client::operations};
+    static constexpr std::array<std::span<const Operation>, 6> all{
+        coordinator::operations, miner::operations,        ledger::operations,
+        node::operations,        node::cluster_operations, client::operations};
     return all;
 }
 

@@ -180,6 +180,7 @@ def is_local(words):
         "miner stop",
         "down",
         "node health",
+        "node identity",
     )
 
 

@@ -1,0 +1,154 @@
+#pragma once
+
+// A node among others: what it says of itself, of the nodes it is linked to and of the chains it
+// hosts. Who implements PeerDirectory knows the links; nothing here opens one.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/crypto/keys.hpp"
+#include "runtime/base/fields.hpp"
+
+namespace ait::node {
+
+/// One node that this one knows, as it sees it.
+struct PeerView {
+    std::string name{};
+    PublicKey public_key{};
+    std::string address{};
+    std::string role{};
+    bool is_connected = false;
+    std::string why{};
+    std::optional<std::int64_t> rtt_us{};
+    std::optional<std::int64_t> clock_skew_us{};
+    std::string version{};
+    std::uint64_t height = 0;
+    UnixMs connected_since{};
+    static constexpr auto fields() {
+        using T = PeerView;
+        return std::tuple{
+            field("name", &T::name, "Its name in the cluster.", 64),
+            field("public_key", &T::public_key, "Ed25519; what it must prove."),
+            field("address", &T::address, "Where it is dialled: HOST:PORT."),
+            field("role", &T::role, "validator or follower."),
+            field("is_connected", &T::is_connected, "Whether the link is up."),
+            field("why", &T::why, "Why it is not; empty when it is."),
+            field("rtt_us", &T::rtt_us, "Round trip in microseconds."),
+            field("clock_skew_us", &T::clock_skew_us, "Its clock ahead of ours; behind below 0."),
+            field("version", &T::version, "Of its program; empty when not heard."),
+            field("height", &T::height, "Highest block that it told of."),
+            optional_field("connected_since", &T::connected_since, "Since when the link is up.")};
+    }
+};
+
+/// One chain as this node hosts it.
+struct HostedChainView {
+    std::string chain{};
+    Hash genesis{};
+    std::uint64_t height = 0;
+    std::uint64_t height_known = 0;
+    UnixMs time{};
+    std::uint64_t validators = 0;
+    bool is_validator = false;
+    static constexpr auto fields() {
+        using T = HostedChainView;
+        return std::tuple{
+            field("chain", &T::chain, "Name."),
+            field("genesis", &T::genesis, "Genesis hash: what the chain is."),
+            field("height", &T::height, "Last applied block."),
+            field("height_known", &T::height_known, "Highest that this node or a peer tells of."),
+            field("time", &T::time, "Time of the last applied block."),
+            field("validators", &T::validators, "How many vote."),
+            field("is_validator", &T::is_validator, "Whether this node does.")};
+    }
+};
+
+/// What a node says of itself to anyone who asks.
+struct IdentityView {
+    std::string name{};
+    PublicKey public_key{};
+    std::string version{};
+    std::string role{};
+    bool ready = false;
+    std::uint64_t peers_known = 0;
+    std::uint64_t peers_connected = 0;
+    UnixMs time{};
+    std::vector<HostedChainView> chains{};
+    Signature proof{};
+    static constexpr auto fields() {
+        using T = IdentityView;
+        return std::tuple{
+            field("name", &T::name, "Its name in the cluster."),
+            field("public_key", &T::public_key, "Ed25519: which node it is."),
+            field("version", &T::version, "Of the program."),
+            field("role", &T::role, "validator or follower."),
+            field("ready", &T::ready, "Whether it serves."),
+            field("peers_known", &T::peers_known, "Other nodes of its cluster."),
+            field("peers_connected", &T::peers_connected, "Those with a link that is up."),
+            field("time", &T::time, "Its clock."),
+            field("chains", &T::chains, "The chains that it hosts."),
+            optional_field("proof", &T::proof, "Its signature under the challenge, if one came.")};
+    }
+};
+
+struct ValidatorView {
+    std::string name{};
+    PublicKey public_key{};
+    std::uint64_t weight = 0;
+    bool is_self = false;
+    std::optional<bool> is_connected{};
+    static constexpr auto fields() {
+        using T = ValidatorView;
+        return std::tuple{
+            field("name", &T::name, "For people."), field("public_key", &T::public_key, "Ed25519."),
+            field("weight", &T::weight, "Share in the quorum."),
+            field("is_self", &T::is_self, "Whether it is the node that answers."),
+            field("is_connected", &T::is_connected, "Whether that node has a link to it.")};
+    }
+};
+
+inline constexpr std::size_t identity_challenge_bytes = 32;
+
+/// What a node signs to prove its key: the asker's random bytes and nothing else of the asker's.
+/// Whoever relays the question to the real node gets a true answer too, so the proof says which
+/// node answers in the end, not that nobody stands between.
+inline Signature prove_identity(const crypto::SecretKey& key, std::string_view challenge) {
+    AIT_ASSERT(challenge.size() == identity_challenge_bytes);
+    return key.sign("node-identity/1", challenge);
+}
+inline bool verify_identity(const PublicKey& key, std::string_view challenge,
+                            const Signature& proof) {
+    return crypto::verify(key, "node-identity/1", challenge, proof);
+}
+
+/// Who this node is among others, and what it knows of them. Any thread; never blocks.
+class PeerDirectory {
+  public:
+    PeerDirectory() = default;
+    PeerDirectory(const PeerDirectory&) = delete;
+    PeerDirectory& operator=(const PeerDirectory&) = delete;
+    virtual ~PeerDirectory() = default;
+
+    /// This node's name and key.
+    [[nodiscard]] virtual const std::string& name() const = 0;
+    [[nodiscard]] virtual const crypto::SecretKey& key() const = 0;
+    /// All other nodes it knows, linked or not, ordered by name.
+    [[nodiscard]] virtual std::vector<PeerView> peers() const = 0;
+};
+
+/// A node without others. The key must outlive it.
+class NoPeers final : public PeerDirectory {
+  public:
+    NoPeers(std::string name, const crypto::SecretKey& key) : name_(std::move(name)), key_(key) {}
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    [[nodiscard]] const crypto::SecretKey& key() const override { return key_; }
+    [[nodiscard]] std::vector<PeerView> peers() const override { return {}; }
+
+  private:
+    const std::string name_;
+    const crypto::SecretKey& key_;
+};
+
+}  // namespace ait::node

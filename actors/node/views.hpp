@@ -1,0 +1,35 @@
+#pragma once
+
+// From what a node knows of its links and its chain to what it answers. Pure: time and readiness
+// are inputs.
+
+#include "actors/consensus/reader.hpp"
+#include "actors/node/messages.hpp"
+#include "runtime/base/codec/json.hpp"
+
+namespace ait::node {
+
+struct NodeFactsNow {
+    bool ready = false;
+    std::int64_t now_unix_ms = 0;
+};
+
+/// `challenge_hex` may be empty: then nothing is proved. Error: invalid_argument.
+Result<IdentityView> identity_of(const PeerDirectory& directory,
+                                 const consensus::ChainReader& chain, NodeFactsNow now,
+                                 const std::string& challenge_hex);
+std::vector<HostedChainView> hosted_chains(const PeerDirectory& directory,
+                                           const consensus::ChainReader& chain);
+std::vector<ValidatorView> validators_of(const PeerDirectory& directory,
+                                         const consensus::ChainReader& chain);
+std::uint64_t connected_count(const PeerDirectory& directory);
+
+/// {"items":[...],"next_cursor":null}: all of these lists are short by their own limits.
+template <class T>
+Json list_of(const std::vector<T>& items) {
+    Json rows = Json::array();
+    for (const auto& item : items) rows.push_back(to_json_value(item));
+    return Json{{"items", std::move(rows)}, {"next_cursor", nullptr}};
+}
+
+}  // namespace ait::node
