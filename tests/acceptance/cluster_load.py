@@ -20,6 +20,7 @@ class Door:
         self.moves = 0
 
     def http(self, method, path, body=None, **options):
+        self.last_path = path
         path += ("&" if "?" in path else "?") + f"min_height={self.seen}"
         end = time.monotonic() + 1
         while True:
@@ -49,8 +50,12 @@ class Patient:
     last_good = 0.0
 
     def settle(self, send, accepted=()):
+        self.trail = []  # of this operation: which node said what
+
         def timed():
+            at = self.account.home.at
             answer = send()
+            self.trail.append((str(at), answer.status, answer.code, answer.body[:300]))
             if answer.status == 200:
                 self.last_good = time.monotonic()
                 self.good += 1
@@ -77,7 +82,17 @@ class Sender(Patient, kill9.Sender):
 
 
 class Miner(Patient, kill9.Miner):
-    pass
+    """Remembers too what was said of results that were refused."""
+
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.refused = {}  # job id -> trail
+
+    def settle(self, send, accepted=()):
+        answer = super().settle(send, accepted)
+        if answer is None:
+            self.refused[self.account.home.last_path.split("/")[4]] = self.trail
+        return answer
 
 
 class Crowd:
@@ -200,7 +215,10 @@ def jobs_agree(story, crowd, node):
         story.quiet_check(
             done == set(delivered) & set(by_id),
             f"{node}: completed are the jobs that a miner delivered",
-            sorted(done ^ (set(delivered) & set(by_id)))[:5],
+            [
+                (each, each in done, [miner.refused.get(each) for miner in crowd.miners])
+                for each in sorted(done ^ (set(delivered) & set(by_id)))[:5]
+            ],
         )
         account = node.get(f"/api/v1/accounts/{client.account.address}")
         spent = sum(
