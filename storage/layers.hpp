@@ -26,7 +26,8 @@ inline std::size_t bytes_of(std::string_view key, const std::optional<std::strin
 
 struct HashOfBytes {
     using is_transparent = void;
-    std::size_t operator()(std::string_view bytes) const noexcept {
+    // Not noexcept: then the table keeps each hash, and growing costs no second one.
+    std::size_t operator()(std::string_view bytes) const {
         return std::hash<std::string_view>()(bytes);
     }
 };
