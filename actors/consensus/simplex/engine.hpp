@@ -46,6 +46,7 @@ struct Want {
     Hash hash{};
     std::int64_t next_ms = 0;
     std::uint32_t attempts = 0;
+    std::optional<Peer> asked{};
 };
 
 class Core::Engine {
@@ -130,6 +131,7 @@ class Core::Engine {
     void enter(std::uint64_t view);
     void execute_ready();
     [[nodiscard]] bool fits_parent(const BlockNode& node) const;
+    [[nodiscard]] bool is_ahead_of_time(const BlockNode& node) const;
     void notarize();
     [[nodiscard]] bool gather_grounds(const BlockNode& node, NotarizeGrounds& grounds) const;
     void finalize();

@@ -34,7 +34,7 @@ void Core::Engine::refresh_wants() {
         if (known != wants_.end())
             wants.push_back(*known);
         else  // what is on its way gets the time to arrive
-            wants.push_back({view, hash, now_.steady_ms + config_.delta_ms / 2, 0});
+            wants.push_back({view, hash, now_.steady_ms + config_.delta_ms / 2, 0, std::nullopt});
     };
     if (!ended_ && !planted(Bug::body_never_fetched)) {
         std::uint64_t view = 0;
@@ -69,6 +69,7 @@ void Core::Engine::fetch() {
         if (want.next_ms > now_.steady_ms) continue;
         want.next_ms = now_.steady_ms + 2 * config_.delta_ms;
         const auto source = next_source(want.attempts++, want.hash);
+        want.asked = source;
         if (!source) continue;
         send_now(Audience::one, *source, Priority::certificate,
                  encode_message(WireKind::want_block, config_.epoch,

@@ -226,7 +226,10 @@ void Core::Engine::on_block(Peer peer, std::string_view message) {
         return;
     }
     if (answer.header.bytes.empty()) {
-        want->next_ms = now_.steady_ms;  // it does not have it: the next peer, at once
+        // It does not have it: the next peer, at once; after a whole round of them, a pause.
+        const bool is_round = want->attempts % members_.size() == 0;
+        if (want->asked == peer && !is_round) want->next_ms = now_.steady_ms;
+        want->asked.reset();
         return;
     }
     const auto header = checked_header(answer.header.bytes);

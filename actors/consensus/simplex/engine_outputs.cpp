@@ -69,13 +69,17 @@ void Core::Engine::flush_messages() {
         if (bundle.votes.size() < bundle_votes_max) bundle.votes.push_back(to_wire(vote));
     }
     for (const auto& proof : proofs_to_send_) {
+        // A node that catches up learns many at once; its peers are past the old ones.
+        if (proof->statement.view + 2 < view_ && proof != certified_) continue;
         is_final = is_final || proof->statement.kind == VoteKind::finalize;
         if (bundle.proofs.list.size() < bundle_proofs_max)
             bundle.proofs.list.push_back(to_wire(*proof));
     }
     votes_to_send_.clear();
     proofs_to_send_.clear();
-    if (members_.size() == 1 && config_.self && !is_final) return;
+    if (bundle.votes.empty() && bundle.proofs.list.empty()) return;
+    if (!config_.self) return;  // members tell each other; a follower only listens
+    if (members_.size() == 1 && !is_final) return;
     hold(Send{.audience = is_final ? Audience::everybody : Audience::members,
               .priority = has_votes ? Priority::vote : Priority::certificate,
               .bytes = encode_message(WireKind::bundle, config_.epoch, bundle)});

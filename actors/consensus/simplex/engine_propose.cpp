@@ -85,7 +85,8 @@ void Core::Engine::propose() {
 void Core::Engine::take(NothingToBuild input) {
     if (input.view != build_view_ || input.view != view_) return;
     build_view_ = 0;
-    (build_is_empty_ ? refused_empty_view_ : idle_view_) = view_;
+    idle_view_ = view_;
+    if (build_is_empty_) refused_empty_view_ = view_;  // such an application is not asked twice
     changed_ = true;
 }
 
@@ -106,7 +107,14 @@ void Core::Engine::take(Built input) {
     build_view_ = 0;
     node->ends_epoch = input.ends_epoch;
     const bool on_known = node->parent == tip_.hash || blocks_.find(node->parent) != nullptr;
-    node->state = on_known && fits_parent(*node) ? BlockState::valid : BlockState::invalid;
+    if (!on_known || !fits_parent(*node) || is_ahead_of_time(*node)) {
+        ++counters_.bad_blocks;  // an own block that others would refuse: this turn passes
+        idle_view_ = refused_empty_view_ = view_;
+        blocks_.remove(hash);
+        out_.push_back(Abandoned{hash});
+        return;
+    }
+    node->state = BlockState::valid;
     ViewState& own = views_.at(view_);
     own.proposal = hash;
     if (planted(Bug::leader_proposes_again)) own.own_notarize.reset();

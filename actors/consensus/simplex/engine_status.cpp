@@ -79,14 +79,14 @@ void Core::Engine::on_status(Peer peer, std::string_view message) {
     }
     const StatusMessage& status = read.value();
     state->view = status.view;
-    if (status.final_height < state->final_height && !planted(Bug::liar_asked_forever)) {
-        // What is final stays final: such a peer names no height any more on this connection.
-        state->final_height = 0;
-        state->demoted_until_ms = never_ms;
-    } else if (state->demoted_until_ms != never_ms) {
-        state->final_height = status.final_height;
-    }
-    if (status.yours && is_self(status.yours->member)) {
+    // What is final stays final. A lower height than before is a lie or an old message: either way
+    // others are asked first for a while.
+    if (status.final_height < state->final_height && !planted(Bug::liar_asked_forever))
+        state->demoted_until_ms = now_.steady_ms + 20 * config_.delta_ms;
+    state->final_height = status.final_height;
+    const bool listens = standing_ == Standing::listening || standing_ == Standing::muted ||
+                         standing_ == Standing::voting;
+    if (status.yours && is_self(status.yours->member) && listens) {
         const SignedStatement mine = from_wire(*status.yours);
         if (!guard_.knows(mine.statement) && verify(peer, mine))
             on_own_vote_from_elsewhere(mine.statement);

@@ -115,6 +115,17 @@ void Core::Engine::execute_ready() {
     }
 }
 
+bool Core::Engine::is_ahead_of_time(const BlockNode& node) const {
+    // A quorum has agreed to the parent's time: a block that does not go beyond it stands, or a
+    // clock that was set back would stop the chain.
+    const BlockNode* parent = blocks_.find(node.parent);
+    const std::int64_t agreed = parent != nullptr          ? parent->time_unix_ms
+                                : node.parent == tip_.hash ? tip_.time_unix_ms
+                                                           : node.time_unix_ms;
+    const std::int64_t own = now_.unix_ms + 2 * config_.delta_ms + config_.clock_skew_ms_max;
+    return node.time_unix_ms > std::max(own, agreed);
+}
+
 bool Core::Engine::gather_grounds(const BlockNode& node, NotarizeGrounds& grounds) const {
     grounds.parent_view = node.parent_view;
     grounds.parent = node.parent;
@@ -148,9 +159,7 @@ void Core::Engine::notarize() {
     if (state->own_notarize == state->proposal) return;
     const BlockNode* node = blocks_.find(*state->proposal);
     if (node == nullptr) return;
-    const std::int64_t time_max = now_.unix_ms + 2 * config_.delta_ms + config_.clock_skew_ms_max;
-    const bool too_early =
-        node->time_unix_ms > time_max && !planted(Bug::block_time_ahead_accepted);
+    const bool too_early = is_ahead_of_time(*node) && !planted(Bug::block_time_ahead_accepted);
     if (state->proposal_bad || node->state == BlockState::invalid || too_early ||
         node->parent_view < certified_view_) {
         if (!state->proposal_bad) ++counters_.bad_blocks;
