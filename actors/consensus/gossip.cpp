@@ -4,9 +4,9 @@
 
 namespace ait::consensus {
 
-WaitingOperation to_gossip(const Submission& submission, std::int64_t good_until_unix_ms) {
+WaitingOperation to_gossip(const Submission& submission, std::uint64_t good_for_ms) {
     WaitingOperation operation;
-    operation.good_until_unix_ms = good_until_unix_ms;
+    operation.good_for_ms = good_for_ms;
     if (const auto* transaction = std::get_if<VerifiedTransaction>(&submission.operation())) {
         operation.is_signed = true;
         operation.bytes.bytes = transaction->wire;

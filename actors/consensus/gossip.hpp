@@ -31,17 +31,16 @@ struct WaitingOperation {
     bool is_signed = false;
     Blob bytes{};
     std::vector<Blob> blobs{};
-    /// No block of a later time may take it: the sender may then say that it was refused. It tells
-    /// again, with a later time, as long as it stands by it.
-    std::int64_t good_until_unix_ms = 0;
+    /// No leader may take it later than this after it came: the sender may then say that it was
+    /// refused. It tells again as long as it stands by it. Clocks of nodes need not agree.
+    std::uint64_t good_for_ms = 0;
     static constexpr auto fields() {
         using W = WaitingOperation;
-        return std::tuple{
-            field("is_signed", &W::is_signed, "Transaction or batch item."),
-            field("bytes", &W::bytes, "As it will stand in a block.",
-                  limits::transaction_bytes_max * 2),
-            field("blobs", &W::blobs, "Blobs that it names.", limits::batch_jobs_max),
-            field("good_until_unix_ms", &W::good_until_unix_ms, "Latest block time.")};
+        return std::tuple{field("is_signed", &W::is_signed, "Transaction or batch item."),
+                          field("bytes", &W::bytes, "As it will stand in a block.",
+                                limits::transaction_bytes_max * 2),
+                          field("blobs", &W::blobs, "Blobs that it names.", limits::batch_jobs_max),
+                          field("good_for_ms", &W::good_for_ms, "How long it may be taken.")};
     }
 };
 
@@ -53,7 +52,7 @@ struct WaitingOperations {
     }
 };
 
-WaitingOperation to_gossip(const Submission& submission, std::int64_t good_until_unix_ms);
+WaitingOperation to_gossip(const Submission& submission, std::uint64_t good_for_ms);
 /// Checks form and signature. Nobody waits here for its answer. Errors: malformed, check_failed.
 Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& genesis,
                                   const Hash& genesis_id);

@@ -9,11 +9,12 @@ namespace ait::consensus {
 namespace {
 
 /// Told operations are good for this long, and told again well before.
-constexpr std::int64_t good_for_ms = 2'000;
+constexpr std::uint16_t good_for_ms = 2'000;
 constexpr std::int64_t tell_again_ms = 1'000;
-/// Clocks of members differ, and a block may be under way.
+/// A told operation may have been on its way for a while, and a block too.
 constexpr std::int64_t certainty_ms = 1'000;
 constexpr std::int64_t foreign_kept_ms = 10'000;
+constexpr std::int64_t doubt_ms_max = 2'000;
 
 bool is_signed(const Submission& submission) {
     return std::holds_alternative<VerifiedTransaction>(submission.operation());
@@ -82,30 +83,65 @@ std::optional<Result<Applied>> OperationDesk::verdict(const Submission& submissi
     return std::nullopt;
 }
 
-void OperationDesk::keep(const SubmissionPtr& submission, WaitingOperations& told) {
-    const std::int64_t good_until = clock_.now_unix_ms() + good_for_ms;
-    const auto put = pool_.put(
-        operation_hash(*submission),
-        {.submission = submission, .is_own = true, .good_until_unix_ms = good_until, .fate = {}});
+void OperationDesk::keep(const Doubtful& asked, WaitingOperations& told) {
+    const SubmissionPtr& submission = asked.submission;
+    const auto put =
+        pool_.put(operation_hash(*submission), {.submission = submission,
+                                                .is_own = true,
+                                                .good_until_ms = steady_ms() + good_for_ms,
+                                                .fate = {}});
     if (put == OperationPool::Put::added) {
-        told.operations.push_back(to_gossip(*submission, good_until));
+        told.operations.push_back(to_gossip(*submission, good_for_ms));
     } else if (put == OperationPool::Put::known) {
         // The very same transaction, sent twice at once: the second is answered when the first is.
-        doubtful_.push_back(submission);
+        doubtful_.push_back(asked);
     } else {
         ++figures_.overloaded_total;
         submission->answer(pool_is_full());
     }
 }
 
-WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions, bool is_behind) {
+/// Another node told of this very operation, and may have given up on its answer: whoever asks here
+/// is answered when it is done, and not by what this node alone thinks of it.
+bool OperationDesk::adopt(const SubmissionPtr& submission) {
+    const Hash hash = operation_hash(*submission);
+    const auto* known = pool_.find(hash);
+    if (known == nullptr || known->is_own) return false;
+    static_cast<void>(pool_.put(hash, {.submission = submission,
+                                       .is_own = true,
+                                       .good_until_ms = steady_ms() + good_for_ms,
+                                       .fate = {}}));
+    return true;
+}
+
+bool OperationDesk::is_sure(const Doubtful& asked, const Standing& standing) const {
+    return standing.hears_quorum &&
+           (data_.tip().height >= asked.height_needed || steady_ms() > asked.until_ms);
+}
+
+WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions,
+                                      const Standing& standing) {
+    std::vector<Doubtful> asked;
+    asked.reserve(submissions.size());
+    for (auto& submission : submissions)
+        asked.push_back({std::move(submission), standing.height_known, steady_ms() + doubt_ms_max});
+    return take(std::move(asked), standing);
+}
+
+WaitingOperations OperationDesk::think_over(const Standing& standing) {
+    if (doubtful_.empty()) return {};
+    return take(std::exchange(doubtful_, {}), standing);
+}
+
+WaitingOperations OperationDesk::take(std::vector<Doubtful> asked, const Standing& standing) {
     WaitingOperations told;
     const auto reader = data_.reader();
     const StateOver expected(expected_, reader->state());
     BlockBuilder builder(data_.rules(), parent(expected), clock_.now_unix_ms());
-    std::stable_partition(submissions.begin(), submissions.end(),
-                          [](const auto& each) { return is_signed(*each); });
-    for (const auto& submission : submissions) {
+    std::stable_partition(asked.begin(), asked.end(),
+                          [](const auto& each) { return is_signed(*each.submission); });
+    for (const auto& each : asked) {
+        const SubmissionPtr& submission = each.submission;
         if (submission->dry_run()) {
             predict(submission);
             continue;
@@ -119,6 +155,7 @@ WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions, bo
             submission->answer(pool_is_full());
             continue;
         }
+        if (adopt(submission)) continue;
         const Status blobs = check_blobs(*submission, *reader);
         if (!blobs.ok()) {
             ++figures_.refused_total;
@@ -134,19 +171,19 @@ WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions, bo
             if (!std::holds_alternative<Error>(by_itself)) admission = std::move(by_itself);
         }
         if (std::holds_alternative<ItemOutcome>(admission)) {
-            keep(submission, told);
+            keep(each, told);
             continue;
         }
         if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
             if (reader->find_operation(duplicate->operation))
                 answer_repeat(submission, duplicate->operation, *reader);
             else
-                doubtful_.push_back(submission);
+                doubtful_.push_back(each);
             continue;
         }
         auto answer = verdict(*submission, std::move(admission), std::move(applied), *reader);
-        if (is_behind && !answer->ok()) {
-            doubtful_.push_back(submission);
+        if (!answer->ok() && !is_sure(each, standing)) {
+            doubtful_.push_back(each);
             continue;
         }
         if (!answer->ok()) ++figures_.refused_total;
@@ -161,11 +198,11 @@ WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions, bo
 
 std::size_t OperationDesk::take_told(WaitingOperations&& told) {
     std::size_t lost = 0;
-    const std::int64_t now = clock_.now_unix_ms();
+    const std::int64_t now_ms = steady_ms();
     for (auto& operation : told.operations) {
-        // Whoever sends it is free to be ahead of us, but not to fill the pool for hours.
-        const std::int64_t good_until =
-            std::min(operation.good_until_unix_ms, now + 2 * good_for_ms);
+        // Whoever sends it may keep it alive, but not fill the pool for hours.
+        const auto good_for = std::min<std::uint64_t>(operation.good_for_ms, 2 * good_for_ms);
+        const std::int64_t good_until_ms = now_ms + static_cast<std::int64_t>(good_for);
         auto submission = from_gossip(std::move(operation), data_.genesis(), data_.genesis_id());
         if (!submission.ok()) {
             ++lost;
@@ -174,7 +211,7 @@ std::size_t OperationDesk::take_told(WaitingOperations&& told) {
         const Hash hash = operation_hash(*submission.value());
         const auto put = pool_.put(hash, {.submission = std::move(submission).value(),
                                           .is_own = false,
-                                          .good_until_unix_ms = good_until,
+                                          .good_until_ms = good_until_ms,
                                           .fate = {}});
         if (put == OperationPool::Put::full) ++lost;
     }
@@ -191,6 +228,7 @@ void OperationDesk::fill(BlockBuilder& builder, const UnfinalBlocks::Path& path,
         for (const auto& place : block->block.operations) in_path.insert(place.operation);
         for (const auto& sidecar : block->sidecars) blobs_in_path.insert(sidecar.hash);
     }
+    const std::int64_t now_ms = steady_ms();
     const auto reader = data_.reader();
     const auto is_in_path = [&](const Hash& hash) { return blobs_in_path.contains(hash); };
     std::size_t count = 0;
@@ -200,7 +238,7 @@ void OperationDesk::fill(BlockBuilder& builder, const UnfinalBlocks::Path& path,
         pool_.each([&](const Hash& hash, const PooledOperation& waiting) {
             const Submission& submission = *waiting.submission;
             if (is_signed(submission) != signed_turn || waiting.fate || in_path.contains(hash) ||
-                waiting.good_until_unix_ms < builder.time_unix_ms())
+                waiting.good_until_ms < now_ms)
                 return true;
             if (count == limits::block_transactions_max ||
                 bytes + submission.bytes() > limits::block_bytes_max ||
@@ -279,36 +317,38 @@ void OperationDesk::reconsider() {
     expected_ = builder.state().writes();
 }
 
-WaitingOperations OperationDesk::look(bool is_behind) {
+WaitingOperations OperationDesk::look(const Standing& standing) {
     WaitingOperations told;
     std::vector<Hash> over;
-    const std::int64_t now = clock_.now_unix_ms();
+    const std::int64_t now_ms = steady_ms();
+    const std::int64_t now_unix_ms = clock_.now_unix_ms();
     pool_.each([&](const Hash& hash, PooledOperation& waiting) {
         if (!waiting.is_own) {
-            if (now > waiting.good_until_unix_ms + foreign_kept_ms) over.push_back(hash);
+            if (now_ms > waiting.good_until_ms + foreign_kept_ms) over.push_back(hash);
             return true;
         }
-        const bool is_certain = now > waiting.good_until_unix_ms + certainty_ms;
-        if (is_late(*waiting.submission, now) || (waiting.fate && is_certain)) {
+        const bool is_certain = now_ms > waiting.good_until_ms + certainty_ms;
+        if (is_late(*waiting.submission, now_unix_ms) ||
+            (waiting.fate && is_certain && standing.hears_quorum)) {
             over.push_back(hash);
-        } else if (!waiting.fate && waiting.good_until_unix_ms - now < tell_again_ms) {
-            waiting.good_until_unix_ms = now + good_for_ms;
-            told.operations.push_back(to_gossip(*waiting.submission, waiting.good_until_unix_ms));
+        } else if (!waiting.fate && waiting.good_until_ms - now_ms < tell_again_ms) {
+            waiting.good_until_ms = now_ms + good_for_ms;
+            told.operations.push_back(to_gossip(*waiting.submission, good_for_ms));
         }
         return true;
     });
-    drop_late(over, now);
-    auto again = take(std::exchange(doubtful_, {}), is_behind);
+    drop_late(over);
+    auto again = think_over(standing);
     std::move(again.operations.begin(), again.operations.end(),
               std::back_inserter(told.operations));
     return told;
 }
 
-void OperationDesk::drop_late(std::vector<Hash>& over, std::int64_t now_unix_ms) {
+void OperationDesk::drop_late(std::vector<Hash>& over) {
     for (const auto& hash : over) {
         auto waiting = pool_.take(hash);
         if (!waiting->is_own) continue;
-        if (is_late(*waiting->submission, now_unix_ms)) {
+        if (!waiting->fate) {
             waiting->submission->answer(came_too_late());
             continue;
         }
@@ -324,8 +364,8 @@ void OperationDesk::let_go() {
         return true;
     });
     for (const auto& hash : own) pool_.take(hash)->submission->answer(came_too_late());
-    for (const auto& submission : std::exchange(doubtful_, {}))
-        submission->answer(node_is_stopping());
+    for (const auto& asked : std::exchange(doubtful_, {}))
+        asked.submission->answer(node_is_stopping());
 }
 
 }  // namespace ait::consensus

@@ -14,15 +14,22 @@
 
 namespace ait::consensus {
 
+/// How far this node's state can be trusted for a refusal.
+struct Standing {
+    std::uint64_t height_known = 0;  ///< of any block that it knows of, final or not
+    bool hears_quorum = false;
+};
+
 class OperationDesk {
   public:
     /// All outlive it.
     OperationDesk(const ChainData& data, const Clock& clock, ChainFigures& figures)
         : data_(data), clock_(clock), figures_(figures) {}
 
-    /// Of this node's clients. Gives what the members are to be told. `is_behind`: this node knows
-    /// of final blocks that it lacks, so a refusal may be out of date and is thought over later.
-    [[nodiscard]] WaitingOperations take(std::vector<SubmissionPtr> submissions, bool is_behind);
+    /// Of this node's clients. Gives what the members are to be told. A refusal by a state that may
+    /// be out of date is thought over until it has caught up.
+    [[nodiscard]] WaitingOperations take(std::vector<SubmissionPtr> submissions,
+                                         const Standing& standing);
     /// Of another node's clients. Returns how many came to nothing: malformed, or no room.
     std::size_t take_told(WaitingOperations&& told);
 
@@ -36,26 +43,38 @@ class OperationDesk {
     /// A block is published: answers what it did, looks at the rest again.
     void on_published(const SealedBlock& published);
     /// From time to time: ends what is late; gives what the members are to be told once more.
-    [[nodiscard]] WaitingOperations look(bool is_behind);
+    [[nodiscard]] WaitingOperations look(const Standing& standing);
+    /// The same for what was refused in doubt alone.
+    [[nodiscard]] WaitingOperations think_over(const Standing& standing);
     /// Answers all own clients: the node stops, and their operations may or may not come to be.
     void let_go();
 
   private:
+    struct Doubtful {
+        SubmissionPtr submission{};
+        std::uint64_t height_needed = 0;  ///< to know better
+        std::int64_t until_ms = 0;        ///< steady; blocks that were known may never be final
+    };
+
+    WaitingOperations take(std::vector<Doubtful> asked, const Standing& standing);
+    [[nodiscard]] bool is_sure(const Doubtful& asked, const Standing& standing) const;
     [[nodiscard]] BlockBuilder::Parent parent(const storage::StateReader& state) const;
     void predict(const SubmissionPtr& submission) const;
     /// How an operation that was not taken is answered; nothing: it may be, elsewhere or later.
     [[nodiscard]] std::optional<Result<Applied>> verdict(const Submission& submission,
                                                          Admission admission, Applied applied,
                                                          const ChainReader& reader) const;
-    void keep(const SubmissionPtr& submission, WaitingOperations& told);
+    void keep(const Doubtful& asked, WaitingOperations& told);
+    [[nodiscard]] bool adopt(const SubmissionPtr& submission);
     void reconsider();
-    void drop_late(std::vector<Hash>& over, std::int64_t now_unix_ms);
+    void drop_late(std::vector<Hash>& over);
+    [[nodiscard]] std::int64_t steady_ms() const { return clock_.monotonic_us() / 1'000; }
 
     const ChainData& data_;
     const Clock& clock_;
     ChainFigures& figures_;
     OperationPool pool_{};
-    std::vector<SubmissionPtr> doubtful_{};  ///< refused by a state that may be out of date
+    std::vector<Doubtful> doubtful_{};  ///< refused by a state that may be out of date
     storage::WriteSet expected_{};  ///< what own operations that wait would write, if all worked
 };
 

@@ -7,7 +7,7 @@ namespace ait::consensus {
 OperationPool::Put OperationPool::put(const Hash& hash, PooledOperation operation) {
     if (const auto known = order_of_.find(hash); known != order_of_.end()) {
         PooledOperation& old = by_order_.at(known->second).operation;
-        old.good_until_unix_ms = std::max(old.good_until_unix_ms, operation.good_until_unix_ms);
+        old.good_until_ms = std::max(old.good_until_ms, operation.good_until_ms);
         if (old.is_own || !operation.is_own) return Put::known;
         // A peer was told by a client of ours, and the client comes to us too.
         bytes_ += operation.submission->bytes() - old.submission->bytes();

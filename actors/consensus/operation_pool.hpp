@@ -17,7 +17,7 @@ namespace ait::consensus {
 struct PooledOperation {
     SubmissionPtr submission{};
     bool is_own = false;
-    std::int64_t good_until_unix_ms = 0;  ///< no block of a later time may take it
+    std::int64_t good_until_ms = 0;  ///< steady; no block that is built later may take it
     /// Of an own one that came to nothing after others were told of it: its answer, once no block
     /// can take it any more.
     std::optional<Result<Applied>> fate{};

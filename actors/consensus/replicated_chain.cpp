@@ -1,8 +1,11 @@
 #include "actors/consensus/replicated_chain.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <caf/all.hpp>
 #include <deque>
+#include <set>
 
 #include "actors/consensus/operation_desk.hpp"
 #include "actors/consensus/proposals.hpp"
@@ -109,6 +112,8 @@ class Replica {
           authenticator_(services_.config, services_.config.self ? &services_.node_key : nullptr),
           core_(services_.config, std::move(services_.restored), authenticator_) {
         services_.figures.height = services_.data.tip().height;
+        state_.quorum_weight = simplex::quorum_weight(services_.config);
+        count_reachable();
     }
 
     void start() {
@@ -122,7 +127,7 @@ class Replica {
             for (const auto& submission : submissions) submission->answer(node_is_stopping());
             return;
         }
-        tell(desk_.take(std::move(submissions), is_behind()));
+        tell(desk_.take(std::move(submissions), standing()));
         if (desk_.has_waiting()) feed(simplex::WorkWaiting{true});
     }
 
@@ -138,6 +143,11 @@ class Replica {
 
     void on_link(const PublicKey& key, bool is_up) {
         const simplex::Peer peer = peers_.number_of(key);
+        if (is_up)
+            linked_.insert(peer);
+        else
+            linked_.erase(peer);
+        count_reachable();
         if (is_up)
             feed(simplex::PeerConnected{peer});
         else
@@ -157,7 +167,7 @@ class Replica {
     }
 
     void on_look() {
-        tell(desk_.look(is_behind()));
+        tell(desk_.look(standing()));
         if (has_work()) feed(simplex::WorkWaiting{true});
         finish_drain();
         look();
@@ -177,8 +187,9 @@ class Replica {
     [[nodiscard]] simplex::Now now() const {
         return {services_.clock.monotonic_us() / 1'000, services_.clock.now_unix_ms()};
     }
-    [[nodiscard]] bool is_behind() const {
-        return core_.position().final_height_known > services_.data.tip().height;
+    [[nodiscard]] Standing standing() const {
+        return {.height_known = std::max(core_.position().final_height_known, blocks_.highest()),
+                .hears_quorum = state_.reachable_weight >= state_.quorum_weight};
     }
     [[nodiscard]] bool has_work() const {
         if (desk_.has_waiting()) return true;
@@ -228,8 +239,22 @@ class Replica {
         self_->delayed_send(self_, std::chrono::milliseconds(wait_ms), Deadline{});
     }
 
+    void count_reachable() {
+        const auto& members = services_.config.members;
+        state_.reachable_weight = 0;
+        for (std::uint32_t i = 0; i < members.size(); ++i) {
+            if (i == services_.config.self || linked_.contains(i))
+                state_.reachable_weight += members[i].weight;
+        }
+    }
+
     void tell_figures() {
+        const bool was_voting = state_.position.may_vote;
         state_.position = core_.position();
+        if (state_.position.may_vote != was_voting) {
+            spdlog::info("consensus_standing voting={} view={} height={}", state_.position.may_vote,
+                         state_.position.view, state_.position.final_height);
+        }
         state_.counters = core_.counters();
         services_.replication.set(state_);
     }
@@ -309,11 +334,17 @@ class Replica {
                                           services_.config.final_bytes_per_answer_max)});
     }
 
-    void perform(const simplex::Evidence&) { ++state_.evidence_total; }
+    void perform(const simplex::Evidence& request) {
+        ++state_.evidence_total;
+        spdlog::warn("consensus_evidence member={} view={} first={} second={}",
+                     request.first.member, request.first.statement.view,
+                     name_of(request.first.statement.kind), name_of(request.second.statement.kind));
+    }
 
     void perform(const simplex::Alarm& request) {
         if (state_.alarms.size() == alarms_kept) state_.alarms.erase(state_.alarms.begin());
         state_.alarms.push_back(request.text);
+        spdlog::warn("consensus_alarm detail=\"{}\"", request.text);
         if (request.kind == simplex::AlarmKind::state_diverged ||
             request.kind == simplex::AlarmKind::final_block_conflict) {
             services_.on_fatal(Error{ErrorCode::check_failed,
@@ -345,6 +376,7 @@ class Replica {
             desk_.on_published(*sealed);
             services_.listeners.notify(height);
         }
+        tell(desk_.think_over(standing()));
         feed(simplex::WorkWaiting{has_work()});
         finish_drain();
     }
@@ -369,6 +401,7 @@ class Replica {
     std::deque<simplex::Input> inputs_{};
     bool is_feeding_ = false;
     std::optional<std::int64_t> armed_ms_{};
+    std::set<simplex::Peer> linked_{};
     ReplicationState state_{};
     std::function<void()> drained_{};
     std::int64_t drain_until_ms_ = 0;

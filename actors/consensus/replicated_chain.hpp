@@ -59,6 +59,10 @@ struct ReplicationState {
     simplex::Counters counters{};
     std::vector<std::string> alarms{};  ///< the last few, oldest first
     std::uint64_t evidence_total = 0;
+    /// Of the members that this one has links to, itself included, and what a quorum needs. Without
+    /// it nothing can become final here.
+    std::uint64_t reachable_weight = 0;
+    std::uint64_t quorum_weight = 0;
     std::uint64_t refused_messages = 0;  ///< of peers: malformed, or of another chain
 };
 class ReplicationFigures {

@@ -14,6 +14,12 @@ std::shared_ptr<SealedBlock> UnfinalBlocks::find(const Hash& hash) const {
     return found == blocks_.end() ? nullptr : found->second;
 }
 
+std::uint64_t UnfinalBlocks::highest() const {
+    std::uint64_t height = 0;
+    for (const auto& [hash, block] : blocks_) height = std::max(height, block->block.header.height);
+    return height;
+}
+
 std::optional<UnfinalBlocks::Path> UnfinalBlocks::path_to(const Hash& hash,
                                                           const Hash& published) const {
     Path path;

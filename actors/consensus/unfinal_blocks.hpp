@@ -20,7 +20,8 @@ class UnfinalBlocks {
     void add(std::shared_ptr<SealedBlock> block);
     [[nodiscard]] std::shared_ptr<SealedBlock> find(const Hash& hash) const;
     void erase(const Hash& hash) { blocks_.erase(hash); }
-    [[nodiscard]] std::size_t size() const { return blocks_.size(); }
+    /// Height of the highest one; 0 when there is none.
+    [[nodiscard]] std::uint64_t highest() const;
 
     /// From the published tip (without it) to this block, oldest first; nothing when the block does
     /// not descend from the tip through blocks that are here. The tip itself gives an empty path.

@@ -1,9 +1,11 @@
 #include "runtime/node/gateway.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "runtime/base/crypto/hash.hpp"
+#include "runtime/node/height_waits.hpp"
 #include "runtime/registry/input.hpp"
 #include "runtime/registry/registry.hpp"
 
@@ -13,6 +15,8 @@ namespace {
 using net::HttpExchange;
 using net::HttpRequest;
 using net::HttpResponse;
+
+constexpr std::int64_t min_height_wait_ms_max = 10'000;
 
 HttpResponse error_response(const Error& error, const std::string& trace) {
     const auto& row = error_code_row(error.code);
@@ -179,9 +183,8 @@ struct Gateway::Implementation {
         }
         void answer_text(std::string json) const {
             json += '\n';
-            exchange->respond({.status = 200,
-                               .headers = {{"x-request-id", trace}},
-                               .body = std::move(json)});
+            exchange->respond(
+                {.status = 200, .headers = {{"x-request-id", trace}}, .body = std::move(json)});
         }
         GatewayFigures& figures;
         std::shared_ptr<HttpExchange> exchange;
@@ -227,7 +230,39 @@ struct Gateway::Implementation {
         }
         const auto* dry_run = request.find_query("dry_run");
         call.dry_run = dry_run != nullptr && *dry_run == "true";
+        if (request.find_query("min_height") != nullptr)
+            return run_at_height(ticket, binding->second, std::move(call), route.parameters);
         run(ticket, binding->second, std::move(call), route.parameters);
+    }
+
+    /// The asker has seen a block that this node may lack yet: it waits for it.
+    void run_at_height(const TicketPtr& ticket, const Binding& binding, Call call,
+                       const std::vector<std::pair<std::string, std::string>>& path_values) {
+        const std::string& text = *ticket->exchange->request().find_query("min_height");
+        const bool is_number = !text.empty() && text.size() <= 18 &&
+                               text.find_first_not_of("0123456789") == std::string::npos;
+        if (!is_number) {
+            return ticket->answer(Error{
+                ErrorCode::invalid_argument, "The minimum height cannot be read.",
+                "min_height is \"" + text.substr(0, 32) + "\".", "Give the height of a block."});
+        }
+        const std::uint64_t wanted = std::stoull(text);
+        if (parts.services.reader()->height() >= wanted)
+            return run(ticket, binding, std::move(call), path_values);
+        const auto at_most = std::chrono::milliseconds(
+            std::clamp<std::int64_t>(call.deadline_unix_ms - parts.services.clock().now_unix_ms(),
+                                     0, min_height_wait_ms_max));
+        waits.wait(wanted, at_most,
+                   [this, ticket, binding, call = std::move(call), path_values,
+                    wanted](bool is_reached) mutable {
+                       if (is_reached) return run(ticket, binding, std::move(call), path_values);
+                       const auto height = parts.services.reader()->height();
+                       ticket->answer(Error{ErrorCode::unavailable,
+                                            "This node has not reached that height yet.",
+                                            "It is at " + std::to_string(height) + "; " +
+                                                std::to_string(wanted) + " is wanted.",
+                                            "Ask again in a moment, or another node."});
+                   });
     }
 
     /// Whoever tries token after token is told to wait, and no longer whether each is wrong.
@@ -308,7 +343,6 @@ struct Gateway::Implementation {
         Result<Proposal> proposal = Error{};
         {
             const auto reader = parts.services.reader();
-            if (!has_reached(ticket, *reader)) return;
             const QueryContext context{*reader, call.principal,
                                        parts.services.clock().now_unix_ms()};
             if (binding.query != nullptr) return ticket->answer(binding.query(context, call.input));
@@ -326,20 +360,8 @@ struct Gateway::Implementation {
                                 .deadline_unix_ms = call.deadline_unix_ms};
         // Ids derive from the operation's bytes: without a key of the caller's, a salt of our own
         // tells two equal requests apart.
-        if (operation.idempotency_key.empty())
-            operation.salt = salts.next();
+        if (operation.idempotency_key.empty()) operation.salt = salts.next();
         parts.services.propose(std::move(operation), done(ticket, call.operation));
-    }
-
-    bool has_reached(const TicketPtr& ticket, const consensus::ChainReader& reader) const {
-        const auto* wanted = ticket->exchange->request().find_query("min_height");
-        if (wanted == nullptr || std::strtoull(wanted->c_str(), nullptr, 10) <= reader.height())
-            return true;
-        ticket->answer(Error{ErrorCode::unavailable, "This node has not reached that height yet.",
-                             "It is at " + std::to_string(reader.height()) + "; " +
-                                 wanted->substr(0, 20) + " is wanted.",
-                             "Ask again in a moment."});
-        return false;
     }
 
     static consensus::Submission::Done done(const TicketPtr& ticket, const Operation* operation) {
@@ -369,6 +391,7 @@ struct Gateway::Implementation {
     RateLimits rates{parts.services.clock(), parts.rate_rules};
     Salts salts{parts.services.random()};
     boost::asio::thread_pool pool;
+    HeightWaits waits{parts.services.listeners(), pool};
 };
 
 Gateway::Gateway(const Parts& parts) : implementation_(std::make_unique<Implementation>(parts)) {}
@@ -389,11 +412,11 @@ void Gateway::handle(const std::shared_ptr<HttpExchange>& exchange) {
     std::string trace = trace_of(request, implementation_->salts);
     if (implementation_->figures.in_flight >= implementation_->in_flight_max) {
         ++implementation_->figures.overloaded_total;
-        return exchange->respond(error_response(
-            Error{ErrorCode::overloaded, "The node has too many requests under way.",
-                  "At most " + std::to_string(implementation_->in_flight_max) + ".",
-                  "Try again in a second."},
-            trace));
+        return exchange->respond(
+            error_response(Error{ErrorCode::overloaded, "The node has too many requests under way.",
+                                 "At most " + std::to_string(implementation_->in_flight_max) + ".",
+                                 "Try again in a second."},
+                           trace));
     }
     implementation_->dispatch(std::make_shared<Implementation::Ticket>(implementation_->figures,
                                                                        exchange, std::move(trace)));
@@ -408,6 +431,7 @@ void Gateway::set_in_flight_max(std::uint32_t count) {
 }
 
 void Gateway::stop() {
+    implementation_->waits.stop();
     implementation_->pool.join();
 }
 
