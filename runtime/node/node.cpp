@@ -470,6 +470,14 @@ class Node final : public NodeServices, public NodeParts {
                    ": it takes nothing new.";
         }
         probe_.look();
+        if (is_replicated_) {
+            const auto state = replication_.get();
+            if (state.reachable_weight < state.quorum_weight) {
+                return "Too few of the chain's validators can be reached: weight " +
+                       std::to_string(state.reachable_weight) + " of the " +
+                       std::to_string(state.quorum_weight) + " that must agree.";
+            }
+        }
         if (const auto refusal = disk_watch_->refusal()) return refusal->what + " " + refusal->why;
         if (const auto rot = scrubber_->figures().first_damage) return rot->what + " " + rot->why;
         return probe_.state().problem;
