@@ -18,6 +18,7 @@ constexpr std::size_t chunk_extension_bytes_max = 256;
 /// Wire bytes a body may take for each byte of the limit: a chunk of one byte takes six.
 constexpr std::size_t wire_factor_max = 8;
 constexpr std::size_t headers_max = 256;
+constexpr std::size_t headers_usual = 8;
 
 /// A line that goes on in the next one, which begins with a space or a tab (RFC 9112, 5.2).
 bool has_folded_line(std::string_view bytes) noexcept {
@@ -43,6 +44,7 @@ class HttpRequestParser::Machine {
 
     void reset() {
         request_ = HttpRequest{};
+        request_.headers.reserve(headers_usual);
         framing_ = HttpFraming{};
         refusal_.reset();
         refusal_text_ = {};

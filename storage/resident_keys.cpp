@@ -7,11 +7,16 @@
 
 namespace ait::storage {
 
-ResidentKeys::ResidentKeys(std::vector<std::string> prefixes) : prefixes_(std::move(prefixes)) {}
+ResidentKeys::ResidentKeys(std::vector<std::string> prefixes) : prefixes_(std::move(prefixes)) {
+    for (const auto& prefix : prefixes_) AIT_ASSERT(!prefix.empty());
+}
 
 bool ResidentKeys::covers(std::string_view key_or_prefix) const noexcept {
     return std::any_of(prefixes_.begin(), prefixes_.end(), [&](const std::string& prefix) {
-        return key_or_prefix.starts_with(prefix);
+        // Keys of one room begin alike: where a prefix ends they differ.
+        return key_or_prefix.size() >= prefix.size() &&
+               key_or_prefix[prefix.size() - 1] == prefix.back() &&
+               key_or_prefix.starts_with(prefix);
     });
 }
 
@@ -19,6 +24,15 @@ bool ResidentKeys::meets(std::string_view prefix) const noexcept {
     return covers(prefix) ||
            std::any_of(prefixes_.begin(), prefixes_.end(),
                        [&](const std::string& own) { return own.starts_with(prefix); });
+}
+
+/// Behind the last key that begins with this.
+ResidentKeys::Entries::const_iterator ResidentKeys::end_of(std::string_view prefix) const {
+    std::string above(prefix);
+    while (!above.empty() && static_cast<std::uint8_t>(above.back()) == 0xFF) above.pop_back();
+    if (above.empty()) return entries_.end();
+    above.back() = static_cast<char>(static_cast<std::uint8_t>(above.back()) + 1);
+    return entries_.lower_bound(above);
 }
 
 std::optional<std::string> ResidentKeys::get(std::string_view key) const {
@@ -34,9 +48,9 @@ std::optional<std::string_view> ResidentKeys::look(std::string_view key, std::st
 }
 
 void ResidentKeys::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
-    for (auto entry = entries_.lower_bound(std::max(prefix, from)); entry != entries_.end();
-         ++entry) {
-        if (!entry->first.starts_with(prefix)) return;
+    if (from > prefix && !from.starts_with(prefix)) return;  // behind all of them
+    const auto end = end_of(prefix);
+    for (auto entry = entries_.lower_bound(std::max(prefix, from)); entry != end; ++entry) {
         if (!entry->second.value.has_value()) continue;
         if (!visit(entry->first, *entry->second.value)) return;
     }

@@ -60,6 +60,7 @@ class ResidentKeys final : public StateReader {
     };
     using Entries = std::map<std::string, Entry, std::less<>>;
 
+    [[nodiscard]] Entries::const_iterator end_of(std::string_view prefix) const;
     void forget_change(Entries::iterator entry);
     void set(Entries::iterator entry, std::optional<std::string> value);
 

@@ -27,6 +27,19 @@ bool same_text(std::string_view a, std::string_view b) {
                       [](char x, char y) { return lower(x) == lower(y); });
 }
 
+/// "llama3:latest" is "llama3".
+std::string_view without_latest(std::string_view name) {
+    constexpr std::string_view latest = ":latest";
+    if (name.size() > latest.size() && same_text(name.substr(name.size() - latest.size()), latest))
+        name.remove_suffix(latest.size());
+    return name;
+}
+
+/// Whether two names have the same normal form.
+bool same_model(std::string_view a, std::string_view b) {
+    return same_text(without_latest(a), without_latest(b));
+}
+
 /// Letters and digits in runs: "A100-80GB" is a 100 80 gb, so that A10 is not found in A100.
 std::vector<std::string> gpu_words(std::string_view name) {
     enum class Run : std::uint8_t { none, letters, digits };
@@ -165,21 +178,15 @@ bool MatchReport::is_match() const {
 }
 
 std::string normal_model_name(std::string_view name) {
-    constexpr std::string_view latest = ":latest";
-    std::string text = lowered(name);
-    if (text.size() > latest.size() && text.ends_with(latest)) {
-        text.resize(text.size() - latest.size());
-    }
-    return text;
+    return lowered(without_latest(name));
 }
 
 std::string model_behind(const std::vector<ModelOffer>& models, std::string_view wanted) {
-    const std::string name = normal_model_name(wanted);
     for (const ModelOffer& model : models) {
         const bool same =
-            normal_model_name(model.name) == name ||
+            same_model(model.name, wanted) ||
             std::any_of(model.aliases.begin(), model.aliases.end(),
-                        [&](const std::string& alias) { return normal_model_name(alias) == name; });
+                        [&](const std::string& alias) { return same_model(alias, wanted); });
         if (same) return model.name;
     }
     return {};

@@ -135,6 +135,18 @@ TEST(ResidentKeys, the_disk_hears_once_of_what_has_changed_and_not_of_what_came_
     EXPECT_TRUE(keys.covers("hot/x"));
     EXPECT_FALSE(keys.covers("ho"));
     EXPECT_TRUE(keys.meets("ho"));
+    keys.put("hot/z", "last");
+    keys.put("hou", "of another");
+    std::vector<std::string> seen;
+    for (const std::string_view from : {"", "hot/a", "hot/b", "hot/zz", "hotter", "z"}) {
+        keys.scan("hot/", from, [&](std::string_view key, std::string_view) {
+            seen.emplace_back(key);
+            return true;
+        });
+        seen.emplace_back("|");
+    }
+    EXPECT_EQ(seen, (std::vector<std::string>{"hot/a", "hot/z", "|", "hot/a", "hot/z", "|", "hot/z",
+                                              "|", "|", "|", "|"}));
     EXPECT_FALSE(keys.meets("cold/"));
 }
 
