@@ -94,7 +94,9 @@ void Cluster::on_signed(std::uint32_t index, const simplex::Statement& statement
     Node& node = *nodes_[index];
     audit_.vote_signed(node.member, statement);
     if (node.is_unreadable) audit_.breached("a node votes on a journal that it cannot read");
-    if (is_honest(node)) node.unsynced.push_back({statement, 0});
+    const bool is_synced =
+        std::find(node.synced.begin(), node.synced.end(), statement) != node.synced.end();
+    if (is_honest(node) && !is_synced) node.unsynced.push_back({statement, 0});
 }
 
 void Cluster::push(std::int64_t at, Event event) {
@@ -150,7 +152,9 @@ void Cluster::handle(Event& event) {
             const std::uint64_t sequence = node.disk.sync_through(event.value);
             if (sequence == 0) break;
             std::erase_if(node.unsynced, [&](const UnsyncedVote& vote) {
-                return vote.sequence != 0 && vote.sequence <= sequence;
+                if (vote.sequence == 0 || vote.sequence > sequence) return false;
+                node.synced.push_back(vote.statement);
+                return true;
             });
             step(event.node, simplex::Persisted{sequence});
             break;
@@ -177,6 +181,7 @@ void Cluster::start_node(std::uint32_t index) {
     node.tick_at = 0;
     node.said_waiting = false;
     node.unsynced.clear();
+    node.synced.clear();
     node.app.open(genesis_, node.disk.log());
     simplex::Config own = config_;
     if (!node.is_follower) own.self = node.member;
@@ -191,7 +196,9 @@ void Cluster::start_node(std::uint32_t index) {
     simplex::planted_bug = options_.bug;
 #endif
     node.core.emplace(std::move(own), std::move(restored), *node.authenticator);
-    node.unsynced.clear();  // what it signs again while it reads its journal is on disk
+    // What it signs again while it reads its journal is on disk.
+    for (const auto& vote : node.unsynced) node.synced.push_back(vote.statement);
+    node.unsynced.clear();
     for (std::uint32_t other = 0; other < nodes_.size(); ++other) {
         if (other != index && nodes_[other]->alive) connect(index, other, true);
     }

@@ -48,7 +48,8 @@ struct Node {
     Disk disk{};
     Application app{};
     std::vector<UnsyncedVote> unsynced{};
-    std::int64_t tick_at = 0;  ///< of the Tick on its way
+    std::vector<simplex::Statement> synced{};  ///< in this life
+    std::int64_t tick_at = 0;                  ///< of the Tick on its way
     std::int64_t sync_ms = 1;
     std::int64_t execute_ms = 0;
     std::int64_t clock_offset_ms = 0;

@@ -4,6 +4,7 @@
 // Nobody in a simulation forges them but by signing; the liar signs with its own number like
 // everybody.
 
+#include <array>
 #include <cstring>
 
 #include "actors/consensus/simplex/authenticator.hpp"
@@ -25,9 +26,13 @@ class HashAuthenticator final : public consensus::simplex::Authenticator {
   private:
     [[nodiscard]] Signature digest(std::uint32_t member,
                                    const consensus::simplex::Statement& statement) const {
-        std::uint64_t block = 0;
-        std::memcpy(&block, statement.block.bytes.data(), sizeof block);
-        std::uint64_t mix = block ^ (statement.view * 0x9e3779b97f4a7c15ULL);
+        std::array<std::uint64_t, 4> block{};
+        std::memcpy(block.data(), statement.block.bytes.data(), sizeof block);
+        std::uint64_t mix = statement.view * 0x9e3779b97f4a7c15ULL;
+        for (const std::uint64_t word : block) {
+            mix = (mix ^ word) * 0x9fb21c651e98df25ULL;
+            mix ^= mix >> 35;
+        }
         mix ^= (std::uint64_t{member} + 1) * 0xd6e8feb86659fd93ULL;
         mix ^= (epoch_ * 4 + static_cast<std::uint64_t>(statement.kind)) * 0xa0761d6478bd642fULL;
         mix = (mix ^ (mix >> 32)) * 0xe7037ed1a0b428dbULL;

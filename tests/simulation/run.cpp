@@ -35,8 +35,11 @@ void Cluster::check_progress(std::uint64_t operations, std::int64_t bound_ms) {
                 if (!node.alive || node.is_liar) continue;
                 const auto position = node.core->position();
                 who += " node " + std::to_string(at) + " is in view " +
-                       std::to_string(position.view) + " at height " +
-                       std::to_string(node.app.final().height) + ";";
+                       std::to_string(position.view) + ", certified view " +
+                       std::to_string(position.final_view) + ", height " +
+                       std::to_string(node.app.final().height) + " of " +
+                       std::to_string(position.final_height_known) + ", holds " +
+                       std::to_string(position.blocks_held) + " blocks;";
             }
             return audit_.breached("no progress within " + std::to_string(bound_ms) +
                                    " ms after the faults:" + who);

@@ -29,6 +29,7 @@ struct BlockNode {
     bool is_final = false;  ///< certified, itself or by a descendant
     FinalityProof proof{};  ///< from a peer's store; empty signatures: none
     ProofPtr final{};       ///< F of this very block
+    ProofPtr final_by{};    ///< F that made it final: its own, or a descendant's
 };
 
 class BlockTree {

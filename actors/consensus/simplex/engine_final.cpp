@@ -8,10 +8,17 @@
 namespace ait::consensus::simplex {
 
 void Core::Engine::mark_final() {
-    if (!certified_) return;
-    for (BlockNode* node = blocks_.find(certified_->statement.block);
-         node != nullptr && !node->is_final; node = blocks_.find(node->parent)) {
-        node->is_final = true;
+    // Ancestors may arrive after their descendants were marked, so each walk begins at what is
+    // known.
+    for (const auto& known : blocks_.nodes()) {
+        if (known->final && !known->final_by) known->final_by = known->final;
+        if (!known->final_by) continue;
+        known->is_final = true;
+        for (BlockNode* node = blocks_.find(known->parent); node != nullptr && !node->final_by;
+             node = blocks_.find(node->parent)) {
+            node->is_final = true;
+            node->final_by = known->final_by;
+        }
     }
 }
 
@@ -56,16 +63,14 @@ void Core::Engine::deliver() {
 FinalityProof Core::Engine::finality_of(const BlockNode& node) const {
     if (!node.final && !node.proof.certificate.signatures.empty()) return node.proof;
     FinalityProof proof;
-    const Proof* source = node.final.get();
-    if (source == nullptr) {
-        AIT_ASSERT(certified_ != nullptr);
-        source = certified_.get();
-        for (const BlockNode* at = blocks_.find(certified_->statement.block);
-             at != nullptr && at->hash != node.hash; at = blocks_.find(at->parent)) {
-            proof.links.push_back(Blob{at->block->header});
-        }
-        std::reverse(proof.links.begin(), proof.links.end());
+    const Proof* source = node.final ? node.final.get() : node.final_by.get();
+    AIT_ASSERT(source != nullptr);
+    // The descendant is above this block, so it is here as long as this one is.
+    for (const BlockNode* at = blocks_.find(source->statement.block);
+         at != nullptr && at->hash != node.hash; at = blocks_.find(at->parent)) {
+        proof.links.push_back(Blob{at->block->header});
     }
+    std::reverse(proof.links.begin(), proof.links.end());
     proof.certificate = {.statement = {.chain = config_.chain,
                                        .genesis = config_.genesis,
                                        .epoch = config_.epoch,

@@ -157,6 +157,7 @@ BlockNode* Core::Engine::add_block(const BlockHeader& header, const Hash& hash, 
         }
     }
     changed_ = true;
+    const bool is_certified = certified_ && certified_->statement.block == hash;
     return &blocks_.add({.hash = hash,
                          .view = header.view,
                          .height = header.height,
@@ -164,7 +165,8 @@ BlockNode* Core::Engine::add_block(const BlockHeader& header, const Hash& hash, 
                          .parent = header.parent,
                          .time_unix_ms = header.time_unix_ms,
                          .transaction_count = header.transaction_count,
-                         .block = std::move(block)});
+                         .block = std::move(block),
+                         .final = is_certified ? certified_ : nullptr});
 }
 
 void Core::Engine::on_proposal(Peer peer, std::string_view message) {
