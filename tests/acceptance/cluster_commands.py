@@ -9,11 +9,13 @@ script's own. Where none can be made the same is done on 127.0.0.1, and the skip
 import json
 import os
 import shutil
+import signal
 import socket
 import threading
 
 import cluster_net
 import harness
+import wire
 from story import until
 
 HOST = "10.0.0.5"
@@ -221,7 +223,20 @@ def section_nine(story, home, made, is_verbatim):
     return told
 
 
+def make_a_block(story, home, node):
+    """Money from the faucet, asked of this node: a transaction that all nodes must agree on."""
+    address = wire.Signer(wire.blake2b(b"cluster_commands")).address
+    connection = harness.UnixConnection(f"{node['data_dir']}/node.sock", 30)
+    body = json.dumps({"amount": "5", "address": address})
+    connection.request("POST", "/api/v1/faucet", body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    told = answer.read()
+    connection.close()
+    story.check(answer.status == 200, f"{node['name']} takes a transaction", told[:300])
+
+
 def the_matrix_tells_heights_and_lag(story, home, made):
+    make_a_block(story, home, made["items"][1])
     matrix = until(
         lambda: all_synced(home.run("node", "chains", "-o", "json")), 60
     )
@@ -238,11 +253,33 @@ def the_matrix_tells_heights_and_lag(story, home, made):
         )
 
 
-def all_synced(ran):
+def all_synced(ran, text="synced "):
     if ran.code != 0:
         return None
     matrix = ran.json()
-    return matrix if all(row["ait-devnet"].startswith("synced ") for row in matrix["items"]) else None
+    cells = {row["ait-devnet"] for row in matrix["items"]}
+    return matrix if cells and "synced 0" not in cells and all_are(text, cells) else None
+
+
+def all_are(beginning, texts):
+    return all(text.startswith(beginning) for text in texts)
+
+
+def a_frozen_node_is_hung(story, home, made, process):
+    process.send_signal(signal.SIGSTOP)
+    make_a_block(story, home, made["items"][0])
+    expect(story, home, "node-3", "hung", 8, "deadline_exceeded", ["has not answered"])
+    ran = home.run("node", "chains", "--timeout", "1")
+    story.check(
+        ran.code == 13 and "error: hung" in ran.out and "synced 2" in ran.out,
+        "the matrix shows the others go on and the frozen one as hung, exit 13",
+        ran.out + ran.err,
+    )
+    process.send_signal(signal.SIGCONT)
+    caught_up = until(
+        lambda: all_synced(home.run("node", "chains", "-o", "json"), "synced 2"), 60
+    )
+    story.check(bool(caught_up), "thawed, it is synced at the same height", caught_up)
 
 
 def who_reaches_whom(story, home, processes):
@@ -392,6 +429,7 @@ def tell(story, home, arguments):
     processes = start_nodes(story, home, made, at_scenario=is_room)
     section_nine(story, home, made, is_room)
     the_matrix_tells_heights_and_lag(story, home, made)
+    a_frozen_node_is_hung(story, home, made, processes[2])
     who_reaches_whom(story, home, processes)
     stop_nodes(home, processes)
     strangers(story, home, made)
