@@ -1,7 +1,10 @@
 #include "net/peer/connection.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "runtime/base/assert.hpp"
@@ -13,7 +16,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t flush_bytes = 256UL * 1024;  // taken from the queue at a time
-constexpr int flushes_in_a_row_max = 4;            // then other links have their turn
+constexpr std::size_t flush_here_bytes = 16UL * 1024;
+constexpr int flushes_in_a_row_max = 4;  // then other links have their turn
 constexpr std::uint32_t linger_ms = 1'000;
 constexpr std::size_t discarded_bytes_max = 1UL << 20U;
 
@@ -88,7 +92,11 @@ void PeerConnection::handle_input(std::string_view input) {
     if (!is_tls_done_ && !shake(input)) return;
     if (!is_open()) return;
     std::size_t count = 0;
-    const TlsChannel::Step step = tls_->read(input, core_->plain.data(), count, out_);
+    TlsChannel::Step step{};
+    {
+        const std::lock_guard lock(stream_mutex_);
+        step = tls_->read(input, core_->plain.data(), count, out_);
+    }
     if (count > 0) handle_plain({core_->plain.data(), count});
     if (!is_open()) return;
     if (step == TlsChannel::Step::closed) {
@@ -99,7 +107,7 @@ void PeerConnection::handle_input(std::string_view input) {
         const PeerEnd why = phase_ == Phase::up ? PeerEnd::malformed : PeerEnd::not_a_peer;
         return end(why, "TLS: " + tls_->failure(), false);
     }
-    if (!is_waiting_writable_) (void)write_out();  // an answer of TLS itself, if there is one
+    (void)write_out();  // an answer of TLS itself, if there is one
 }
 
 bool PeerConnection::shake(std::string_view& input) {
@@ -149,30 +157,53 @@ void PeerConnection::send_control(std::uint8_t kind, std::string_view payload) {
     AIT_ASSERT(is_tls_done_);
     std::string bytes;
     append_frame(bytes, kind, 0, payload);
-    if (!tls_->write(bytes, out_)) return;  // TLS has failed: reading will notice and end it
-    if (!is_waiting_writable_) (void)write_out();
+    {
+        const std::lock_guard lock(stream_mutex_);
+        if (!tls_->write(bytes, out_)) return;  // TLS has failed: reading will notice and end it
+    }
+    (void)write_out();
 }
 
 void PeerConnection::flush() {
     const auto self = shared_from_this();
     for (int i = 0; i < flushes_in_a_row_max; ++i) {
-        if (phase_ != Phase::up || is_waiting_writable_) return;
+        if (phase_ != Phase::up || !write_out()) return;  // waiting for the socket ends here again
         {
-            const std::lock_guard lock(slot_->mutex);
-            slot_->sent_frames += slot_->queue.take(core_->chunks, flush_bytes);
-            if (core_->chunks.empty()) {
-                slot_->is_flushing = false;
-                return;
+            const std::lock_guard stream_lock(stream_mutex_);
+            {
+                const std::lock_guard lock(slot_->mutex);
+                slot_->sent_frames += slot_->queue.take(core_->chunks, flush_bytes);
+                if (core_->chunks.empty()) {
+                    slot_->is_flushing = false;
+                    return;
+                }
             }
+            slot_->flushed_us = PeerCore::now_us();
+            // A failure of TLS stays, and ends the connection with the next read.
+            if (!encrypt(core_->chunks)) return;
         }
-        if (!encrypt_chunks()) return end(PeerEnd::malformed, "TLS: " + tls_->failure(), false);
-        (void)write_out();
     }
     core_->run([self] { self->flush(); });
 }
 
-bool PeerConnection::encrypt_chunks() {
-    for (const SendQueue::Chunk& chunk : core_->chunks) {
+bool PeerConnection::flush_here() {
+    const std::unique_lock stream_lock(stream_mutex_, std::try_to_lock);
+    if (!stream_lock || has_ended_ || is_waiting_writable_ || !out_.empty()) return false;
+    std::vector<SendQueue::Chunk> chunks;
+    {
+        const std::lock_guard lock(slot_->mutex);
+        slot_->sent_frames += slot_->queue.take(chunks, flush_here_bytes);
+    }
+    if (!encrypt(chunks) || write_some() != Written::all) return false;
+    const std::lock_guard lock(slot_->mutex);
+    if (!slot_->queue.is_empty()) return false;
+    slot_->is_flushing = false;
+    return true;
+}
+
+/// Under stream_mutex_.
+bool PeerConnection::encrypt(const std::vector<SendQueue::Chunk>& chunks) {
+    for (const SendQueue::Chunk& chunk : chunks) {
         if (!tls_->write(chunk.bytes, out_)) return false;
         if (chunk.payload == nullptr) continue;
         const auto part = std::string_view(*chunk.payload).substr(chunk.offset, chunk.size);
@@ -181,36 +212,59 @@ bool PeerConnection::encrypt_chunks() {
     return true;
 }
 
-/// True when nothing is left to be written; else the socket is waited for, or the connection ended.
-bool PeerConnection::write_out() {
+/// Under stream_mutex_.
+PeerConnection::Written PeerConnection::write_some() {
     while (out_sent_ < out_.size()) {
-        ErrorCodeAsio error;
-        const std::size_t count = socket_.write_some(
-            asio::buffer(out_.data() + out_sent_, out_.size() - out_sent_), error);
-        if (is_would_block(error)) {
-            wait_writable();
-            return false;
+        const ssize_t count = ::send(socket_.native_handle(), out_.data() + out_sent_,
+                                     out_.size() - out_sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return Written::blocked;
+        if (count < 0) {
+            write_error_ = errno;
+            return Written::failed;
         }
-        if (error) {
-            phase_ == Phase::lingering ? close() : lost(error);
-            return false;
-        }
-        out_sent_ += count;
-        if (phase_ == Phase::up) slot_->sent_bytes += count;
+        out_sent_ += static_cast<std::size_t>(count);
+        if (slot_) slot_->sent_bytes += static_cast<std::uint64_t>(count);
     }
     out_.clear();
     out_sent_ = 0;
-    if (phase_ == Phase::lingering) {
-        ErrorCodeAsio ignored;  // a connection that is gone already is as good as closed
-        socket_.shutdown(Socket::shutdown_send, ignored);
+    return Written::all;
+}
+
+/// True when nothing is left to be written; else the socket is waited for, or the connection ended.
+bool PeerConnection::write_out() {
+    Written written{};
+    {
+        const std::lock_guard lock(stream_mutex_);
+        if (is_waiting_writable_) return false;
+        written = write_some();
+        is_waiting_writable_ = written == Written::blocked;
     }
-    return true;
+    switch (written) {
+        case Written::all:
+            if (phase_ == Phase::lingering) {
+                ErrorCodeAsio ignored;  // a connection that is gone already is as good as closed
+                socket_.shutdown(Socket::shutdown_send, ignored);
+            }
+            return true;
+        case Written::blocked:
+            wait_writable();
+            return false;
+        case Written::failed:
+            phase_ == Phase::lingering
+                ? close()
+                : lost(ErrorCodeAsio(write_error_, boost::system::system_category()));
+            return false;
+    }
+    return false;
 }
 
 void PeerConnection::wait_writable() {
-    is_waiting_writable_ = true;
     socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const ErrorCodeAsio& error) {
-        self->is_waiting_writable_ = false;
+        {
+            const std::lock_guard lock(self->stream_mutex_);
+            self->is_waiting_writable_ = false;
+        }
         if (error || self->phase_ == Phase::closed) return;
         if (self->write_out()) self->flush();
     });
@@ -235,6 +289,10 @@ void PeerConnection::end(PeerEnd why, std::string detail, bool tell) {
         if (!is_open()) return;  // the socket failed on the way, and that is the end
     }
     phase_ = Phase::lingering;
+    {
+        const std::lock_guard lock(stream_mutex_);
+        has_ended_ = true;
+    }
     timer_.cancel();
     pause_.cancel();
     core_->ended(self, why, detail, tell);
@@ -247,8 +305,12 @@ void PeerConnection::end(PeerEnd why, std::string detail, bool tell) {
 }
 
 void PeerConnection::linger() {
-    tls_->close(out_);
-    if (!is_waiting_writable_ && !write_out() && phase_ == Phase::closed) return;
+    {
+        const std::lock_guard lock(stream_mutex_);
+        tls_->close(out_);
+    }
+    (void)write_out();
+    if (phase_ == Phase::closed) return;
     timer_.expires_after(std::chrono::milliseconds(linger_ms));
     timer_.async_wait([self = shared_from_this()](const ErrorCodeAsio& error) {
         if (!error) self->close();
@@ -259,8 +321,13 @@ void PeerConnection::close() {
     if (phase_ == Phase::closed) return;
     AIT_ASSERT(phase_ == Phase::lingering);
     phase_ = Phase::closed;
-    ErrorCodeAsio ignored;  // closing cannot be refused
-    socket_.close(ignored);
+    {
+        // Not while another thread writes: the descriptor's number may be another's at once.
+        const std::lock_guard lock(stream_mutex_);
+        has_ended_ = true;
+        ErrorCodeAsio ignored;  // closing cannot be refused
+        socket_.close(ignored);
+    }
     timer_.cancel();
     pause_.cancel();
     if (resolver_) resolver_->cancel();

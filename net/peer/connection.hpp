@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/peer/peer_core.hpp"
 
@@ -19,7 +21,9 @@ namespace ait::net {
 /// Invariants:
 ///  1. slot_ is set once the peer's key is proved and in the table (or expected), and stays.
 ///  2. ended() of the core is called once, on the way out of the phases before `lingering`.
-///  3. Bytes of a connection whose key is not in the table never reach the frame reader.
+///  3. TLS and what is to be written are touched under stream_mutex_ from the link on, because
+///     flush_here() runs in other threads; it is taken before the slot's mutex.
+///  4. Bytes of a connection whose key is not in the table never reach the frame reader.
 class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
   public:
     using Socket = boost::asio::ip::tcp::socket;
@@ -51,6 +55,8 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
     void start();
     /// Writes what the slot has queued, as long as the socket takes it.
     void flush();
+    /// The same from any thread, for a little that must go at once; false: flush() must be posted.
+    [[nodiscard]] bool flush_here();
     /// Asks for a sign of life now.
     void ping();
     /// Ends it; `tell`: the other side learns why. Then core.ended() is called.
@@ -77,7 +83,9 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
     bool shake(std::string_view& input);
     void handle_plain(std::string_view plain);
     void send_control(std::uint8_t kind, std::string_view payload);
-    bool encrypt_chunks();
+    enum class Written : std::uint8_t { all, blocked, failed };
+    [[nodiscard]] bool encrypt(const std::vector<SendQueue::Chunk>& chunks);
+    [[nodiscard]] Written write_some();
     bool write_out();
     void wait_writable();
     void lost(const ErrorCodeAsio& error);
@@ -124,9 +132,14 @@ class PeerConnection : public std::enable_shared_from_this<PeerConnection> {
     PublicKey peer_key_{};
     Hello theirs_{};
     FrameReader reader_{};
-    std::string out_{};  ///< encrypted, from out_sent_ on not written yet
+
+    std::mutex stream_mutex_{};  ///< guards tls_ and the next five
+    std::string out_{};          ///< encrypted, from out_sent_ on not written yet
     std::size_t out_sent_ = 0;
+    int write_error_ = 0;  ///< errno of a write that failed
     bool is_waiting_writable_ = false;
+    bool has_ended_ = false;
+
     std::size_t discarded_bytes_ = 0;
 
     std::int64_t began_us_ = 0;

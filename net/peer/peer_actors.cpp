@@ -196,7 +196,7 @@ Result<caf::actor> PeerActors::proxy_any(const PublicKey& peer, std::uint16_t nu
 
 void PeerActors::Shared::end(const std::pair<std::shared_ptr<Remote>, caf::actor>& proxy) {
     proxy.first->is_gone = true;
-    // Not disconnect(): that takes the handler away, and later requests would wait for nothing.
+    // The handler stays, so that later requests are answered instead of waiting for nothing.
     companion_of(proxy.second)
         ->cleanup(caf::make_error(caf::exit_reason::remote_link_unreachable), nullptr);
 }
@@ -359,7 +359,9 @@ void PeerActors::close() {
         ingress = std::exchange(shared_->ingress, {});
     }
     for (const auto& [key, proxy] : ended) shared_->end(proxy);
-    if (ingress) companion_of(ingress)->disconnect();
+    if (ingress) {
+        companion_of(ingress)->cleanup(caf::make_error(caf::exit_reason::user_shutdown), nullptr);
+    }
 }
 
 void PeerActors::publish_any(std::uint16_t number, caf::strong_actor_ptr actor,

@@ -13,7 +13,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::int64_t accept_pause_ms = 100;  ///< after the process ran out of descriptors
+constexpr std::int64_t accept_pause_us = 100'000;  ///< after the process ran out of descriptors
+constexpr std::int64_t accept_burst_us = 200'000;  ///< of which all may come at once
 constexpr std::int64_t report_pause_us = 1'000'000;
 constexpr int listen_backlog = 128;
 
@@ -98,16 +99,22 @@ void PeerCore::accept_next() {
     acceptor_.async_accept(
         [self = shared_from_this()](const ErrorCodeAsio& error, asio::ip::tcp::socket socket) {
             if (self->is_stopping_) return;
-            if (!error) {
-                self->take(std::move(socket));
-                return self->accept_next();
-            }
             // Out of descriptors, most likely: the next attempt would fail at once too.
-            self->accept_pause_.expires_after(std::chrono::milliseconds(accept_pause_ms));
-            self->accept_pause_.async_wait([self](const ErrorCodeAsio& cancelled) {
-                if (!cancelled && !self->is_stopping_) self->accept_next();
-            });
+            if (error) return self->accept_later(accept_pause_us);
+            self->take(std::move(socket));
+            const std::int64_t now = now_us();
+            self->accept_at_us_ = std::max(self->accept_at_us_, now - accept_burst_us) +
+                                  1'000'000 / self->options.accepts_per_second_max;
+            if (self->accept_at_us_ <= now) return self->accept_next();
+            self->accept_later(self->accept_at_us_ - now);
         });
+}
+
+void PeerCore::accept_later(std::int64_t pause_us) {
+    accept_pause_.expires_after(std::chrono::microseconds(pause_us));
+    accept_pause_.async_wait([self = shared_from_this()](const ErrorCodeAsio& cancelled) {
+        if (!cancelled && !self->is_stopping_) self->accept_next();
+    });
 }
 
 void PeerCore::take(asio::ip::tcp::socket socket) {
@@ -270,6 +277,7 @@ void PeerCore::link_up(const std::shared_ptr<PeerConnection>& connection) {
         AIT_ASSERT(!slot->is_up && slot->queue.is_empty());
         slot->is_up = true;
         slot->is_flushing = false;
+        slot->writer = connection;
         slot->told.dialled_by_us = connection->is_dialled();
         slot->told.address = connection->address();
         slot->told.connected_since_ms = options.clock->now_unix_ms();
@@ -287,6 +295,7 @@ void PeerCore::link_down(const std::shared_ptr<PeerSlot>& slot, PeerEnd why,
     {
         const std::lock_guard lock(slot->mutex);
         slot->is_up = false;
+        slot->writer.reset();
         slot->told.lost_frames_total += slot->queue.clear();
         slot->told.connected_since_ms = 0;
         slot->told.address.clear();
@@ -387,7 +396,10 @@ void PeerCore::start_thread() {
         if (self->acceptor_.is_open()) self->accept_next();
         for (const auto& slot : self->slots()) self->dial(slot);
     });
-    thread_ = std::thread([this] { io.run(); });
+    thread_ = std::thread([this] {
+        io_thread_id_ = std::this_thread::get_id();
+        io.run();
+    });
 }
 
 void PeerCore::stop() {

@@ -50,8 +50,9 @@ struct PeerSlot {
     SendQueue queue;
     PendingRequests requests{};
     bool is_up = false;
-    bool is_flushing = false;  ///< a flush is posted or waits for the socket
-    PeerLinkFigures told{};    ///< the figures that change rarely
+    bool is_flushing = false;                  ///< a flush is posted or waits for the socket
+    PeerLinkFigures told{};                    ///< the figures that change rarely
+    std::shared_ptr<PeerConnection> writer{};  ///< the link, for flush_here()
 
     // Any thread.
     std::atomic<PeerRole> role = PeerRole::follower;  ///< written with the row
@@ -63,6 +64,7 @@ struct PeerSlot {
     std::atomic<std::uint64_t> received_bytes = 0;
     std::atomic<std::uint64_t> received_frames = 0;
     std::atomic<std::uint64_t> skipped_frames = 0;
+    std::atomic<std::int64_t> flushed_us = 0;  ///< when something was written last
 
     // The I/O thread's own.
     std::shared_ptr<PeerConnection> link{};
@@ -97,6 +99,9 @@ class PeerCore : public std::enable_shared_from_this<PeerCore> {
         const std::lock_guard lock(post_mutex_);
         if (!is_stopped_) boost::asio::post(io, std::forward<Task>(task));
         return !is_stopped_;
+    }
+    [[nodiscard]] bool is_io_thread() const noexcept {
+        return std::this_thread::get_id() == io_thread_id_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] std::shared_ptr<PeerSlot> find(const PublicKey& key) const;
     [[nodiscard]] std::vector<std::shared_ptr<PeerSlot>> slots() const;
@@ -153,6 +158,7 @@ class PeerCore : public std::enable_shared_from_this<PeerCore> {
 
   private:
     void accept_next();
+    void accept_later(std::int64_t pause_us);
     void take(boost::asio::ip::tcp::socket socket);
     [[nodiscard]] bool make_room(const std::string& address);
     void count_handshakes();
@@ -168,11 +174,13 @@ class PeerCore : public std::enable_shared_from_this<PeerCore> {
     bool is_stopped_ = false;
     std::mutex stop_mutex_{};  ///< held by the one that joins
     std::thread thread_{};
+    std::atomic<std::thread::id> io_thread_id_{};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer accept_pause_;
     boost::asio::steady_timer deadline_timer_;
     std::atomic<std::int64_t> armed_us_ = PendingRequests::never_us;
+    std::int64_t accept_at_us_ = 0;  ///< when the next connection is due at the highest rate
     bool is_stopping_ = false;
     std::mt19937_64 jitter_;
     std::list<std::shared_ptr<PeerConnection>> connections_{};  ///< all that are not closed, by age

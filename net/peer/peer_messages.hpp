@@ -59,9 +59,7 @@ class PeerMessages {
   private:
     template <Described T>
     static void write(const caf::message& from, std::string& to) {
-        detail::StringSink sink{to};
-        detail::Packer packer(sink);
-        detail::pack_value(packer, from.get_as<T>(0));
+        append_encoded(to, from.get_as<T>(0));
     }
     template <Described T>
     static Result<caf::message> read(std::string_view bytes) {

@@ -10,6 +10,8 @@ namespace ait::net {
 
 namespace {
 
+constexpr std::int64_t alone_us = 20;  ///< without another write: not a burst
+
 Error refused(ErrorCode code, std::string what, std::string why, std::string next) {
     return Error{code, std::move(what), std::move(why), std::move(next)};
 }
@@ -79,13 +81,19 @@ Queued push(PeerSlot& slot, const PeerCore& core, const PeerKind& kind, std::uin
     return Queued::refused;
 }
 
-/// True when the caller must see to it that the queue is written.
-bool needs_flush(PeerSlot& slot) {
-    return !std::exchange(slot.is_flushing, true);
+/// The link, when the caller must see to it that the queue is written; else null. Under the lock.
+std::shared_ptr<PeerConnection> needs_flush(PeerSlot& slot) {
+    return std::exchange(slot.is_flushing, true) ? nullptr : slot.writer;
 }
 
-void post_flush(PeerCore& core, std::shared_ptr<PeerSlot> slot) {
-    core.run([slot = std::move(slot)] {
+/// Sees to it that the queue of a link is written. In a burst the I/O thread does it, many messages
+/// at a time; a message that comes alone goes from here, because waking a thread costs more.
+void write_soon(PeerCore& core, const std::shared_ptr<PeerSlot>& slot,
+                const std::shared_ptr<PeerConnection>& writer) {
+    const std::int64_t now_us = PeerCore::now_us();
+    const bool is_alone = now_us - slot->flushed_us.exchange(now_us) > alone_us;
+    if (is_alone && !core.is_io_thread() && writer->flush_here()) return;
+    core.run([slot] {
         if (slot->link) slot->link->flush();
     });
 }
@@ -126,14 +134,14 @@ Status send_to(PeerCore& core, const PublicKey& peer, std::uint8_t number,
     const std::shared_ptr<PeerSlot> slot = core.find(peer);
     if (slot == nullptr) return unknown_peer(peer);
     Queued queued = Queued::yes;
-    bool must_flush = false;
+    std::shared_ptr<PeerConnection> writer;
     {
         const std::lock_guard lock(slot->mutex);
         if (!slot->is_up) return link_is_down(*slot);
         queued = push(*slot, core, *kind.value(), correlation, std::forward<Payload>(payload));
-        must_flush = queued == Queued::yes && needs_flush(*slot);
+        if (queued == Queued::yes) writer = needs_flush(*slot);
     }
-    if (must_flush) post_flush(core, slot);
+    if (writer) write_soon(core, slot, writer);
     return queued == Queued::refused ? Status(queue_is_full(*kind.value())) : Status();
 }
 
@@ -146,6 +154,7 @@ Result<std::unique_ptr<PeerTransport>> PeerTransport::start(Options options) {
     if (options.clock == nullptr || options.random == nullptr) {
         return not_started("It has no clock or no source of randomness.");
     }
+    if (options.accepts_per_second_max == 0) return not_started("It may not accept anybody.");
     if (options.name.size() > limits::name_bytes_max) return not_started("Its name is too long.");
     if (options.peers.size() > options.peers_max) return not_started("There are too many peers.");
     if (const Status checked = check_kinds(options.kinds); !checked.ok()) return checked.error();
@@ -227,7 +236,7 @@ Status PeerTransport::request(const PublicKey& peer, std::uint8_t number, std::s
     const std::shared_ptr<PeerSlot> slot = core_->find(peer);
     if (slot == nullptr) return unknown_peer(peer);
     const std::int64_t deadline_us = PeerCore::now_us() + timeout_ms * 1'000LL;
-    bool must_flush = false;
+    std::shared_ptr<PeerConnection> writer;
     {
         const std::lock_guard lock(slot->mutex);
         if (!slot->is_up) return link_is_down(*slot);
@@ -241,10 +250,10 @@ Status PeerTransport::request(const PublicKey& peer, std::uint8_t number, std::s
             (void)slot->requests.take(correlation, kind.value()->reply_kind);
             return queue_is_full(*kind.value());
         }
-        must_flush = needs_flush(*slot);
+        writer = needs_flush(*slot);
     }
     core_->watch_deadline(deadline_us);
-    if (must_flush) post_flush(*core_, slot);
+    if (writer) write_soon(*core_, slot, writer);
     return {};
 }
 

@@ -58,6 +58,8 @@ class PeerTransport {
         std::uint32_t peers_max = 256;
         std::uint32_t handshakes_max = 64;  ///< connections that are no link yet
         std::uint32_t handshakes_per_address_max = 16;
+        /// Who knocks more often waits at the door: a TLS handshake costs what a vote costs.
+        std::uint32_t accepts_per_second_max = 500;
         std::uint32_t requests_in_flight_max = 16'384;  ///< of one peer
         /// A peer that sends more is read more slowly; 0: as fast as it comes.
         std::uint64_t inbound_bytes_per_second_max = 0;
