@@ -31,6 +31,15 @@ Hash commitment_after(const Hash& before, std::uint64_t operations) {
     return after;
 }
 
+Hash root_of(std::uint64_t operations) {
+    return commitment_after({}, operations);
+}
+
+bool is_body_of(const simplex::Block& block) {
+    const auto header = decode<consensus::BlockHeader>(block.header);
+    return header.ok() && header.value().transactions_root == root_of(operations_of(block));
+}
+
 void Application::open(const Hash& genesis, const std::vector<simplex::FinalBlock>& log) {
     final_ = {.hash = genesis};
     tip_ = {.hash = genesis};
@@ -78,6 +87,7 @@ std::optional<simplex::Block> Application::build(const simplex::Build& wanted,
     header.parent_view = wanted.parent_view;
     header.parent = wanted.parent;
     header.transaction_count = static_cast<std::uint64_t>(std::popcount(operations));
+    header.transactions_root = root_of(operations);
     header.state_commitment = commitment_after(parent->commitment, operations);
     header.time_unix_ms = std::max(unix_ms, wanted.time_unix_ms_min);
     header.leader = wanted.leader;

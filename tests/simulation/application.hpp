@@ -53,6 +53,9 @@ class Application {
 std::uint64_t operations_of(const simplex::Block& block);
 /// A block's body.
 std::string body_of(std::uint64_t operations);
+/// What a header says of its body.
+Hash root_of(std::uint64_t operations);
+bool is_body_of(const simplex::Block& block);
 /// The state after a block, and so what its header must say.
 Hash commitment_after(const Hash& before, std::uint64_t operations);
 

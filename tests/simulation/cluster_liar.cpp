@@ -173,6 +173,8 @@ void Cluster::forge_block(std::int64_t what) {
         }
     }
     header.state_commitment = commitment_after(before, 0);
+    header.transactions_root = root_of(0);
+    header.outcomes_root.bytes[0] = static_cast<std::uint8_t>(defect);  // each forgery has its hash
     if (defect == Defect::time_ahead) header.time_unix_ms = unix_now + 3'600'000;
     if (defect == Defect::time_back) header.time_unix_ms = tip.time_unix_ms - 1;
     if (defect == Defect::other_chain) header.genesis.bytes[0] ^= 1;
@@ -180,7 +182,8 @@ void Cluster::forge_block(std::int64_t what) {
     if (defect == Defect::wrong_root) header.state_commitment.bytes[3] ^= 1;
     if (defect == Defect::wrong_height) header.height += 1;
     simplex::Block block{.header = encode(header), .body = body_of(0)};
-    if (defect == Defect::large_body) block.body.resize(config_.body_bytes_max + 1);
+    if (defect == Defect::large_body)
+        block.body.resize(config_.body_bytes_max + 1);  // what it names is right
     const Hash hash = consensus::header_hash(block.header);
     // Who has a wrong clock may take an hour ahead for now.
     const bool clocks_jump =

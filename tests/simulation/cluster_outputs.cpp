@@ -15,6 +15,27 @@ std::string short_name(const Hash& hash) {
     return to_hex(hash.view().substr(0, 3));
 }
 
+/// An answer with the right header and another body; null for other messages.
+std::shared_ptr<const std::string> with_false_body(const std::string& bytes) {
+    const auto prefix = simplex::read_wire_prefix(bytes);
+    if (!prefix.ok()) return nullptr;
+    if (prefix.value().kind == simplex::WireKind::block) {
+        auto answer = simplex::decode_message<simplex::BlockMessage>(bytes);
+        if (!answer.ok() || answer.value().body.bytes.empty()) return nullptr;
+        answer.value().body.bytes.back() ^= 1;
+        return std::make_shared<const std::string>(
+            simplex::encode_message(prefix.value().kind, prefix.value().epoch, answer.value()));
+    }
+    if (prefix.value().kind == simplex::WireKind::final_blocks) {
+        auto answer = simplex::decode_message<simplex::FinalBlocksMessage>(bytes);
+        if (!answer.ok() || answer.value().blocks.empty()) return nullptr;
+        answer.value().blocks.front().body.bytes.back() ^= 1;
+        return std::make_shared<const std::string>(
+            simplex::encode_message(prefix.value().kind, prefix.value().epoch, answer.value()));
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 void Cluster::on_output(std::uint32_t index, simplex::Build& out) {
@@ -48,8 +69,10 @@ void Cluster::on_output(std::uint32_t index, simplex::Execute& out) {
     }
     if (!node.app.knows(out.parent))
         audit_.breached("a block is to be executed on an unknown parent");
+    const bool belongs = is_body_of(*out.block);
     simplex::Executed answer{.hash = out.hash,
-                             .ok = node.app.execute(out.hash, out.parent, *out.block),
+                             .ok = belongs && node.app.execute(out.hash, out.parent, *out.block),
+                             .body_differs = !belongs,
                              .reason = "The roots differ."};
     if (node.execute_ms == 0) {
         local_.emplace_back(index, std::move(answer));
@@ -209,6 +232,15 @@ void Cluster::transmit(std::uint32_t from_node, std::uint32_t to_node,
         if (!healed_ && random_.one_in(24)) return random_.between(1, 10 * script_.delta_ms);
         return random_.between(1, script_.delay_ms_max);
     };
+    if (from.is_liar && !healed_ && random_.one_in(3)) {
+        if (auto other = with_false_body(*bytes)) {
+            push(now_ms_ + delay(), {.kind = EventKind::deliver,
+                                     .node = to_node,
+                                     .from = from.member,
+                                     .bytes = std::move(other)});
+            return;
+        }
+    }
     const std::uint32_t copies = !healed_ && random_.percent(script_.duplicate_percent) ? 2 : 1;
     for (std::uint32_t copy = 0; copy < copies; ++copy) {
         push(now_ms_ + delay(),

@@ -200,7 +200,8 @@ Script draw_script(std::uint64_t seed) {
         script.model =
             script.members == 3 ? simplex::FaultModel::crash : simplex::FaultModel::byzantine;
         script.weights.assign(script.members, 1);
-        script.delay_ms_max = script.delta_ms / 8;
+        script.delta_ms = 100;
+        script.delay_ms_max = 10;
         script.dead_at_end = 1U << random.below(script.members);
         script.faults_end_ms = 10 * script.delta_ms;
         return script;

@@ -162,6 +162,15 @@ void Core::Engine::take(PeerGone input) {
 void Core::Engine::take(Executed input) {
     BlockNode* node = blocks_.find(input.hash);
     if (node == nullptr || node->state != BlockState::executing) return;
+    if (input.body_differs) {
+        // Whoever sent this body lied; the block itself may be good. As a proposal it is not.
+        ++counters_.bad_blocks;
+        ViewState* state = views_.find(node->view);
+        if (state != nullptr && state->proposal == input.hash) state->proposal_bad = true;
+        blocks_.remove(input.hash);
+        changed_ = true;
+        return;
+    }
     const bool ok = input.ok || planted(Bug::refused_execution_ignored);
     node->state = ok ? BlockState::valid : BlockState::invalid;
     node->ends_epoch = input.ends_epoch;

@@ -73,7 +73,13 @@ void Core::Engine::propose() {
         return;
     }
     Build build{.view = view_, .leader = config_.members[*config_.self].key};
-    if (!choose_parent(build)) return;
+    if (!choose_parent(build)) {
+        // A certificate below was lost with everybody's memory of it: the others help to end it.
+        for (Peer peer = 0; peer < members_.size(); ++peer) {
+            if (!is_self(peer) && first_missing_view() < view_) ask_once_in_a_while(peer);
+        }
+        return;
+    }
     empty_at_ms_ = never_ms;
     build_view_ = view_;
     build.empty = !has_work || build.height > tip_.height + unfinal_depth_max ||

@@ -13,6 +13,7 @@ inline constexpr std::int64_t tokens_max = 32;
 inline constexpr std::size_t followers_max = 1'024;
 inline constexpr std::size_t proofs_per_answer_max = 32;
 inline constexpr std::size_t votes_per_answer_max = 16;
+inline constexpr std::uint64_t jumped_views_max = 8;
 
 }  // namespace
 
@@ -129,9 +130,10 @@ void Core::Engine::answer_status(Peer peer, const StatusMessage& status) {
     if (!spend(peer, 1)) return;
     if (planted(Bug::laggard_not_answered) && status.view < view_) return;
     // A peer is stuck in a view that was jumped over here: help to end it (R4 permitting).
-    if (status.missing < view_ && status.missing > certified_view_) {
-        const ViewState* state = views_.find(status.missing);
-        if (state == nullptr || (!state->notarized && !state->nullified)) nullify(status.missing);
+    const std::uint64_t last = std::min(view_, status.missing + jumped_views_max);
+    for (std::uint64_t view = std::max(status.missing, certified_view_ + 1); view < last; ++view) {
+        const ViewState* state = views_.find(view);
+        if (state == nullptr || (!state->notarized && !state->nullified)) nullify(view);
     }
     const BundleMessage bundle = what_helps(status);
     if (!bundle.votes.empty() || !bundle.proofs.list.empty()) {

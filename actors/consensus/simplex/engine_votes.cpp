@@ -158,7 +158,10 @@ void Core::Engine::notarize() {
     if (!state->proposal || (state->own_notarize && !planted(Bug::notarize_twice))) return;
     if (state->own_notarize == state->proposal) return;
     const BlockNode* node = blocks_.find(*state->proposal);
-    if (node == nullptr) return;
+    if (node == nullptr) {
+        if (state->proposal_bad) nullify(view_);
+        return;
+    }
     const bool too_early = is_ahead_of_time(*node) && !planted(Bug::block_time_ahead_accepted);
     if (state->proposal_bad || node->state == BlockState::invalid || too_early ||
         node->parent_view < certified_view_) {

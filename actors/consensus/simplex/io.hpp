@@ -49,7 +49,10 @@ struct Executed {
     Hash hash{};
     bool ok = false;
     bool ends_epoch = false;  ///< its execution changed the members
-    std::string reason{};     ///< of a refusal, for the alarm
+    /// The body is not the one that the header names (its transactions' root differs): says nothing
+    /// about the block, which is fetched from somebody else. `ok` is false.
+    bool body_differs = false;
+    std::string reason{};  ///< of a refusal, for the alarm
 };
 /// Answers Persist: these records and all before them are synced to disk.
 struct Persisted {
