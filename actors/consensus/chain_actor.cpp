@@ -148,7 +148,7 @@ class Chain {
         Admission admission = admit(builder, *submission, applied);
         if (const auto* error = std::get_if<Error>(&admission)) return submission->answer(*error);
         if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
-            return answer_repeat(submission, duplicate->operation, *reader);
+            return submission->answer(repeated(*submission, duplicate->operation, *reader));
         }
         auto* idle = std::get_if<NoEffect>(&admission);
         applied.outcome = idle ? std::move(idle->outcome) : std::get<ItemOutcome>(admission);
@@ -231,7 +231,7 @@ class Chain {
         if (const auto* error = std::get_if<Error>(&admission)) return refuse(submission, *error);
         if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
             if (reader.find_operation(duplicate->operation)) {
-                return answer_repeat(submission, duplicate->operation, reader);
+                return submission->answer(repeated(*submission, duplicate->operation, reader));
             }
             return repeats_.push_back(submission);
         }

@@ -49,23 +49,21 @@ BlockBuilder::Parent OperationDesk::parent(const storage::StateReader& state) co
     return {data_.genesis(), data_.genesis_id(), data_.tip(), state};
 }
 
-void OperationDesk::predict(const SubmissionPtr& submission) const {
-    const auto reader = data_.reader();
-    const Status blobs = check_blobs(*submission, *reader);
-    if (!blobs.ok()) return submission->answer(blobs.error());
-    BlockBuilder builder(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
+Result<Applied> OperationDesk::predict(const Submission& submission,
+                                       const ChainReader& reader) const {
+    const Status blobs = check_blobs(submission, reader);
+    if (!blobs.ok()) return blobs.error();
+    BlockBuilder builder(data_.rules(), parent(reader.state()), clock_.now_unix_ms());
     Applied applied;
-    Admission admission = admit(builder, *submission, applied);
+    Admission admission = admit(builder, submission, applied);
     if (const auto* duplicate = std::get_if<Duplicate>(&admission))
-        return answer_repeat(submission, duplicate->operation, *reader);
+        return repeated(submission, duplicate->operation, reader);
     applied.dry_run = true;
     if (auto* outcome = std::get_if<ItemOutcome>(&admission)) {
         applied.outcome = std::move(*outcome);
-        return submission->answer(std::move(applied));
+        return applied;
     }
-    auto answer = verdict(*submission, std::move(admission), std::move(applied), *reader);
-    AIT_ASSERT(answer.has_value());
-    submission->answer(std::move(*answer));
+    return *verdict(submission, std::move(admission), std::move(applied), reader);
 }
 
 std::optional<Result<Applied>> OperationDesk::verdict(const Submission& submission,
@@ -83,22 +81,21 @@ std::optional<Result<Applied>> OperationDesk::verdict(const Submission& submissi
     return std::nullopt;
 }
 
-void OperationDesk::keep(const Doubtful& asked, WaitingOperations& told) {
-    const SubmissionPtr& submission = asked.submission;
+std::optional<Result<Applied>> OperationDesk::keep(const Doubtful& asked, WaitingOperations& told) {
     const auto put =
-        pool_.put(operation_hash(*submission), {.submission = submission,
-                                                .is_own = true,
-                                                .good_until_ms = steady_ms() + good_for_ms,
-                                                .fate = {}});
-    if (put == OperationPool::Put::added) {
-        told.operations.push_back(to_gossip(*submission, good_for_ms));
-    } else if (put == OperationPool::Put::known) {
-        // The very same transaction, sent twice at once: the second is answered when the first is.
-        doubtful_.push_back(asked);
-    } else {
+        pool_.put(operation_hash(*asked.submission), {.submission = asked.submission,
+                                                      .is_own = true,
+                                                      .good_until_ms = steady_ms() + good_for_ms,
+                                                      .fate = {}});
+    if (put == OperationPool::Put::full) {
         ++figures_.overloaded_total;
-        submission->answer(pool_is_full());
+        return Result<Applied>(pool_is_full());
     }
+    if (put == OperationPool::Put::added)
+        told.operations.push_back(to_gossip(*asked.submission, good_for_ms));
+    else  // the very same transaction, sent twice at once: the second is answered when the first is
+        doubtful_.push_back(asked);
+    return std::nullopt;
 }
 
 /// Another node told of this very operation, and may have given up on its answer: whoever asks here
@@ -135,65 +132,75 @@ WaitingOperations OperationDesk::think_over(const Standing& standing) {
 
 WaitingOperations OperationDesk::take(std::vector<Doubtful> asked, const Standing& standing) {
     WaitingOperations told;
-    const auto reader = data_.reader();
-    const StateOver expected(expected_, reader->state());
-    BlockBuilder builder(data_.rules(), parent(expected), clock_.now_unix_ms());
+    Answers answers;
     std::stable_partition(asked.begin(), asked.end(),
                           [](const auto& each) { return is_signed(*each.submission); });
-    for (const auto& each : asked) {
-        const SubmissionPtr& submission = each.submission;
-        if (submission->dry_run()) {
-            predict(submission);
-            continue;
+    {
+        const auto reader = data_.reader();
+        const StateOver expected(expected_, reader->state());
+        BlockBuilder builder(data_.rules(), parent(expected), clock_.now_unix_ms());
+        for (const auto& each : asked) {
+            auto answer = take_one(each, standing, *reader, builder, told);
+            if (answer) answers.emplace_back(each.submission, std::move(*answer));
         }
-        if (is_late(*submission, clock_.now_unix_ms())) {
-            submission->answer(came_too_late());
-            continue;
-        }
-        if (doubtful_.size() >= limits::mempool_transactions_max) {
-            ++figures_.overloaded_total;
-            submission->answer(pool_is_full());
-            continue;
-        }
-        if (adopt(submission)) continue;
-        const Status blobs = check_blobs(*submission, *reader);
-        if (!blobs.ok()) {
-            ++figures_.refused_total;
-            submission->answer(blobs.error());
-            continue;
-        }
-        Applied applied;
-        Admission admission = admit(builder, *submission, applied);
-        if (std::holds_alternative<Error>(admission) && builder.has_content()) {
-            // What waits may be in its way, and may come to nothing: then the members decide.
-            BlockBuilder alone(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
-            Admission by_itself = admit(alone, *submission, applied);
-            if (!std::holds_alternative<Error>(by_itself)) admission = std::move(by_itself);
-        }
-        if (std::holds_alternative<ItemOutcome>(admission)) {
-            keep(each, told);
-            continue;
-        }
-        if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
-            if (reader->find_operation(duplicate->operation))
-                answer_repeat(submission, duplicate->operation, *reader);
-            else
-                doubtful_.push_back(each);
-            continue;
-        }
-        auto answer = verdict(*submission, std::move(admission), std::move(applied), *reader);
-        if (!answer->ok() && !is_sure(each, standing)) {
-            doubtful_.push_back(each);
-            continue;
-        }
-        if (!answer->ok()) ++figures_.refused_total;
-        submission->answer(std::move(*answer));
+        for (const auto& [key, value] : builder.state().writes())
+            expected_.insert_or_assign(key, value);
     }
-    for (const auto& [key, value] : builder.state().writes())
-        expected_.insert_or_assign(key, value);
+    tell_figures();
+    answer_all(std::move(answers));
+    return told;
+}
+
+/// Nothing: it waits here, for a block or for a better state.
+std::optional<Result<Applied>> OperationDesk::take_one(const Doubtful& asked,
+                                                       const Standing& standing,
+                                                       const ChainReader& reader,
+                                                       BlockBuilder& builder,
+                                                       WaitingOperations& told) {
+    const Submission& submission = *asked.submission;
+    if (submission.dry_run()) return predict(submission, reader);
+    if (is_late(submission, clock_.now_unix_ms())) return Result<Applied>(came_too_late());
+    if (doubtful_.size() >= limits::mempool_transactions_max) {
+        ++figures_.overloaded_total;
+        return Result<Applied>(pool_is_full());
+    }
+    if (adopt(asked.submission)) return std::nullopt;
+    const Status blobs = check_blobs(submission, reader);
+    if (!blobs.ok()) {
+        ++figures_.refused_total;
+        return Result<Applied>(blobs.error());
+    }
+    Applied applied;
+    Admission admission = admit(builder, submission, applied);
+    if (std::holds_alternative<Error>(admission) && builder.has_content()) {
+        // What waits may be in its way, and may come to nothing: then the members decide.
+        BlockBuilder alone(data_.rules(), parent(reader.state()), clock_.now_unix_ms());
+        Admission by_itself = admit(alone, submission, applied);
+        if (!std::holds_alternative<Error>(by_itself)) admission = std::move(by_itself);
+    }
+    if (std::holds_alternative<ItemOutcome>(admission)) return keep(asked, told);
+    if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
+        if (reader.find_operation(duplicate->operation))
+            return repeated(submission, duplicate->operation, reader);
+        doubtful_.push_back(asked);
+        return std::nullopt;
+    }
+    auto answer = verdict(submission, std::move(admission), std::move(applied), reader);
+    if (!answer->ok() && !is_sure(asked, standing)) {
+        doubtful_.push_back(asked);
+        return std::nullopt;
+    }
+    if (!answer->ok()) ++figures_.refused_total;
+    return answer;
+}
+
+void OperationDesk::answer_all(Answers answers) {
+    for (auto& [submission, answer] : answers) submission->answer(std::move(answer));
+}
+
+void OperationDesk::tell_figures() {
     figures_.pool_operations = pool_.size();
     figures_.pool_bytes = pool_.bytes();
-    return told;
 }
 
 std::size_t OperationDesk::take_told(WaitingOperations&& told) {
@@ -215,13 +222,12 @@ std::size_t OperationDesk::take_told(WaitingOperations&& told) {
                                           .fate = {}});
         if (put == OperationPool::Put::full) ++lost;
     }
-    figures_.pool_operations = pool_.size();
-    figures_.pool_bytes = pool_.bytes();
+    tell_figures();
     return lost;
 }
 
-void OperationDesk::fill(BlockBuilder& builder, const UnfinalBlocks::Path& path,
-                         SealedBlock& sealed) {
+void OperationDesk::fill(BlockBuilder& builder, const ChainReader& reader,
+                         const UnfinalBlocks::Path& path, SealedBlock& sealed) {
     std::set<Hash> in_path;
     std::set<Hash> blobs_in_path;
     for (const auto* block : path) {
@@ -229,7 +235,6 @@ void OperationDesk::fill(BlockBuilder& builder, const UnfinalBlocks::Path& path,
         for (const auto& sidecar : block->sidecars) blobs_in_path.insert(sidecar.hash);
     }
     const std::int64_t now_ms = steady_ms();
-    const auto reader = data_.reader();
     const auto is_in_path = [&](const Hash& hash) { return blobs_in_path.contains(hash); };
     std::size_t count = 0;
     std::size_t bytes = 0;
@@ -244,7 +249,7 @@ void OperationDesk::fill(BlockBuilder& builder, const UnfinalBlocks::Path& path,
                 bytes + submission.bytes() > limits::block_bytes_max ||
                 blobs + submission.blobs().size() > limits::block_blobs_max)
                 return false;
-            if (!check_blobs(submission, *reader, is_in_path).ok()) return true;
+            if (!check_blobs(submission, reader, is_in_path).ok()) return true;
             Applied applied;
             if (!std::holds_alternative<ItemOutcome>(admit(builder, submission, applied)))
                 return true;
@@ -284,37 +289,40 @@ void OperationDesk::on_published(const SealedBlock& published) {
                                             .outcome = std::move(item)});
     }
     reconsider();
-    figures_.pool_operations = pool_.size();
-    figures_.pool_bytes = pool_.bytes();
+    tell_figures();
 }
 
 /// The state has moved on: what waits is tried again, so that a refusal is found without a block.
 void OperationDesk::reconsider() {
     expected_.clear();
     if (pool_.own_count() == 0) return;
-    const auto reader = data_.reader();
-    BlockBuilder builder(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
-    std::vector<std::pair<SubmissionPtr, Hash>> repeated;
-    for (const bool signed_turn : {true, false}) {
-        pool_.each([&](const Hash&, PooledOperation& waiting) {
-            if (!waiting.is_own || is_signed(*waiting.submission) != signed_turn) return true;
-            Applied applied;
-            Admission admission = admit(builder, *waiting.submission, applied);
-            const auto* duplicate = std::get_if<Duplicate>(&admission);
-            if (duplicate != nullptr && reader->find_operation(duplicate->operation)) {
-                repeated.emplace_back(waiting.submission, duplicate->operation);
+    std::vector<Hash> done;
+    Answers answers;
+    {
+        const auto reader = data_.reader();
+        BlockBuilder builder(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
+        for (const bool signed_turn : {true, false}) {
+            pool_.each([&](const Hash& hash, PooledOperation& waiting) {
+                const Submission& submission = *waiting.submission;
+                if (!waiting.is_own || is_signed(submission) != signed_turn) return true;
+                Applied applied;
+                Admission admission = admit(builder, submission, applied);
+                const auto* duplicate = std::get_if<Duplicate>(&admission);
+                if (duplicate != nullptr && reader->find_operation(duplicate->operation)) {
+                    done.push_back(hash);
+                    answers.emplace_back(waiting.submission,
+                                         repeated(submission, duplicate->operation, *reader));
+                    return true;
+                }
+                waiting.fate =
+                    verdict(submission, std::move(admission), std::move(applied), *reader);
                 return true;
-            }
-            waiting.fate =
-                verdict(*waiting.submission, std::move(admission), std::move(applied), *reader);
-            return true;
-        });
+            });
+        }
+        expected_ = builder.state().writes();
     }
-    for (const auto& [submission, operation] : repeated) {
-        static_cast<void>(pool_.take(operation_hash(*submission)));
-        answer_repeat(submission, operation, *reader);
-    }
-    expected_ = builder.state().writes();
+    for (const auto& hash : done) static_cast<void>(pool_.take(hash));
+    answer_all(std::move(answers));
 }
 
 WaitingOperations OperationDesk::look(const Standing& standing) {

@@ -33,8 +33,9 @@ class OperationDesk {
     /// Of another node's clients. Returns how many came to nothing: malformed, or no room.
     std::size_t take_told(WaitingOperations&& told);
 
-    /// Fills a block on the last block of `path`; returns false when nothing came into it.
-    void fill(BlockBuilder& builder, const UnfinalBlocks::Path& path, SealedBlock& sealed);
+    /// Fills a block on the last block of `path`.
+    void fill(BlockBuilder& builder, const ChainReader& reader, const UnfinalBlocks::Path& path,
+              SealedBlock& sealed);
     /// This very transaction was checked when it came here.
     [[nodiscard]] bool is_verified(const Hash& hash) const { return pool_.find(hash) != nullptr; }
     [[nodiscard]] bool has_waiting() const { return !pool_.is_empty(); }
@@ -56,15 +57,24 @@ class OperationDesk {
         std::int64_t until_ms = 0;        ///< steady; blocks that were known may never be final
     };
 
+    using Answers = std::vector<std::pair<SubmissionPtr, Result<Applied>>>;
+
     WaitingOperations take(std::vector<Doubtful> asked, const Standing& standing);
     [[nodiscard]] bool is_sure(const Doubtful& asked, const Standing& standing) const;
     [[nodiscard]] BlockBuilder::Parent parent(const storage::StateReader& state) const;
-    void predict(const SubmissionPtr& submission) const;
+    [[nodiscard]] Result<Applied> predict(const Submission& submission,
+                                          const ChainReader& reader) const;
+    std::optional<Result<Applied>> take_one(const Doubtful& asked, const Standing& standing,
+                                            const ChainReader& reader, BlockBuilder& builder,
+                                            WaitingOperations& told);
+    /// A reader is a lock, and whoever is answered may read too: never both at once.
+    static void answer_all(Answers answers);
+    void tell_figures();
     /// How an operation that was not taken is answered; nothing: it may be, elsewhere or later.
     [[nodiscard]] std::optional<Result<Applied>> verdict(const Submission& submission,
                                                          Admission admission, Applied applied,
                                                          const ChainReader& reader) const;
-    void keep(const Doubtful& asked, WaitingOperations& told);
+    std::optional<Result<Applied>> keep(const Doubtful& asked, WaitingOperations& told);
     [[nodiscard]] bool adopt(const SubmissionPtr& submission);
     void reconsider();
     void drop_late(std::vector<Hash>& over);

@@ -107,7 +107,7 @@ std::optional<BuiltProposal> build_proposal(const ChainData& data, const Unfinal
                          {data.genesis(), data.genesis_id(), place->tip, place->state->state()},
                          std::max(now_unix_ms, request.time_unix_ms_min));
     BuiltProposal built{.sealed = std::make_shared<SealedBlock>(), .block = nullptr};
-    if (!request.empty) desk.fill(builder, place->path, *built.sealed);
+    if (!request.empty) desk.fill(builder, *place->reader, place->path, *built.sealed);
     if (!builder.has_content() && !request.empty) return std::nullopt;
     built.sealed->block = std::move(builder).seal(node_key, request.view);
     built.block = std::make_shared<const simplex::Block>(simplex::Block{

@@ -60,26 +60,25 @@ Admission admit(BlockBuilder& builder, const Submission& submission, Applied& ap
     return builder.add_item(item);
 }
 
-void answer_repeat(const SubmissionPtr& submission, const Hash& operation,
-                   const ChainReader& reader) {
+Result<Applied> repeated(const Submission& submission, const Hash& operation,
+                         const ChainReader& reader) {
     const auto position = reader.find_operation(operation);
     const Error pruned{ErrorCode::already_exists, "The operation was done before.",
                        "Its outcome is not kept any more.", "Look at its effect instead."};
-    if (!position) return submission->answer(pruned);
+    if (!position) return pruned;
     auto block = reader.block(position->height);
-    if (!block.ok()) return submission->answer(block.error());
-    if (!block.value()) return submission->answer(pruned);
+    if (!block.ok()) return block.error();
+    if (!block.value()) return pruned;
     const auto& outcomes = block.value()->outcomes;
     if (position->transaction >= outcomes.size() ||
-        position->item >= outcomes[position->transaction].items.size()) {
-        return submission->answer(pruned);
-    }
-    submission->answer(Applied{.operation = operation,
-                               .height = position->height,
-                               .block_time_unix_ms = block.value()->header.time_unix_ms,
-                               .outcome = outcomes[position->transaction].items[position->item],
-                               .repeated = true,
-                               .dry_run = submission->dry_run()});
+        position->item >= outcomes[position->transaction].items.size())
+        return pruned;
+    return Applied{.operation = operation,
+                   .height = position->height,
+                   .block_time_unix_ms = block.value()->header.time_unix_ms,
+                   .outcome = outcomes[position->transaction].items[position->item],
+                   .repeated = true,
+                   .dry_run = submission.dry_run()};
 }
 
 bool is_late(const Submission& submission, std::int64_t now_unix_ms) {

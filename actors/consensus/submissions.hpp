@@ -20,9 +20,9 @@ Status check_blobs(const Submission& submission, const ChainReader& reader,
 /// Adds it to a block; fills in what is known of its answer so far.
 Admission admit(BlockBuilder& builder, const Submission& submission, Applied& applied);
 
-/// The idempotency key is known: answers with the outcome that the chain holds.
-void answer_repeat(const SubmissionPtr& submission, const Hash& operation,
-                   const ChainReader& reader);
+/// The idempotency key is known: the outcome that the chain holds.
+Result<Applied> repeated(const Submission& submission, const Hash& operation,
+                         const ChainReader& reader);
 
 /// Its deadline passed while it waited.
 [[nodiscard]] bool is_late(const Submission& submission, std::int64_t now_unix_ms);
