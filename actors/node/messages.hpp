@@ -24,7 +24,7 @@ struct PeerView {
     std::optional<std::int64_t> rtt_us{};
     std::optional<std::int64_t> clock_skew_us{};
     std::string version{};
-    std::uint64_t height = 0;
+    std::optional<std::uint64_t> height{};
     UnixMs connected_since{};
     static constexpr auto fields() {
         using T = PeerView;
@@ -38,7 +38,7 @@ struct PeerView {
             field("rtt_us", &T::rtt_us, "Round trip in microseconds."),
             field("clock_skew_us", &T::clock_skew_us, "Its clock ahead of ours; behind below 0."),
             field("version", &T::version, "Of its program; empty when not heard."),
-            field("height", &T::height, "Highest block that it told of."),
+            field("height", &T::height, "Highest block that it told of, if it did."),
             optional_field("connected_since", &T::connected_since, "Since when the link is up.")};
     }
 };

@@ -23,7 +23,8 @@ HostedChainView hosted_chain(const PeerDirectory& directory, const consensus::Ch
         .time = UnixMs{chain.block_time_unix_ms()},
         .validators = genesis.validators.size(),
         .is_validator = consensus::is_validator(genesis, directory.key().public_key())};
-    for (const auto& peer : peers) view.height_known = std::max(view.height_known, peer.height);
+    for (const auto& peer : peers)
+        view.height_known = std::max(view.height_known, peer.height.value_or(0));
     return view;
 }
 

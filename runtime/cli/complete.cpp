@@ -130,6 +130,7 @@ constexpr std::array sources{
     SourceRow{"file", Source::files},
     SourceRow{"genesis", Source::files},
     SourceRow{"out_dir", Source::files},
+    SourceRow{"dir", Source::files},
     SourceRow{"config", Source::files},
 };
 

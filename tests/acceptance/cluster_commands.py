@@ -89,7 +89,7 @@ def start_nodes(story, home, made, at_scenario=False):
         ready = until(
             lambda: home.run("--data-dir", node["data_dir"], "status", "-o", "json").code == 0, 60
         )
-        story.need(ready, f"{node['name']} runs by `{node['start'].split('/')[-1]}`", home.log_tails())
+        story.need(ready, f"{node['name']} runs by the line that was printed", home.log_tails())
     return processes
 
 
@@ -141,7 +141,9 @@ def a_cluster_is_made(story, home):
     )
     other = home.run("cluster", "init", "c", "--nodes", 4, "--dev", "--crash-tolerant")
     story.check(
-        other.code == 5 and other.error_code == "conflict" and not (home.work / "c/node-4").exists(),
+        other.code == 5
+        and other.error_code == "conflict"
+        and not (home.work / "c/node-4").exists(),
         "another plan in that folder is a conflict that changes nothing",
         other.err,
     )
