@@ -96,15 +96,18 @@ void Audit::vote_signed(std::uint32_t member, const simplex::Statement& statemen
     voices.push_back({statement.block, bit});
 }
 
-void Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement) {
+bool Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement) {
     View* view = at(statement.view);
-    if (view == nullptr) return breached("a vote for an absurd view left an honest node");
+    if (view == nullptr) {
+        breached("a vote for an absurd view left an honest node");
+        return false;
+    }
     const std::uint64_t bit = std::uint64_t{1} << member;
     const bool is_old = statement.kind == VoteKind::nullify ? (view->sent_nullify & bit) != 0
                         : statement.kind == VoteKind::notarize
                             ? view->sent_notarize[member] == statement.block
                             : view->sent_finalize[member] == statement.block;
-    if (is_old) return;  // said again, perhaps from what others told it
+    if (is_old) return false;  // said again, perhaps from what others told it
     if (statement.view <= forgotten_[member])
         breached("a wiped node voted where it may have voted" + place(member, statement.view));
     highest_sent_[member] = std::max(highest_sent_[member], statement.view);
@@ -112,7 +115,7 @@ void Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement)
         view->sent_nullify |= bit;
         if (!view->sent_finalize[member].is_zero())
             breached("R4: nullify after finalize" + place(member, statement.view));
-        return;
+        return true;
     }
     const bool is_notarize = statement.kind == VoteKind::notarize;
     Hash& sent = is_notarize ? view->sent_notarize[member] : view->sent_finalize[member];
@@ -121,11 +124,15 @@ void Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement)
                  " in one view" + place(member, statement.view));
     }
     sent = statement.block;
-    if (is_notarize) return check_grounds(member, statement);
+    if (is_notarize) {
+        check_grounds(member, statement);
+        return true;
+    }
     if ((view->sent_nullify & bit) != 0)
         breached("R3: finalize after nullify" + place(member, statement.view));
     if (!is_proved(view->notarized, statement.block))
         breached("R3: finalize without a notarization" + place(member, statement.view));
+    return true;
 }
 
 void Audit::check_grounds(std::uint32_t member, const simplex::Statement& statement) {

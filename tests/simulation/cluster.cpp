@@ -139,7 +139,10 @@ void Cluster::handle(Event& event) {
     if (!node.alive || (!is_message && event.life != node.life)) return;
     switch (event.kind) {
         case EventKind::deliver:
+            if (event.bytes->size() < 2) break;
             node.last_received.emplace_back(event.from, event.bytes);
+            if ((*event.bytes)[1] == static_cast<char>(simplex::WireKind::answer))
+                node.old_answers.emplace_back(event.from, event.bytes);
             if (node.last_received.size() > 8) node.last_received.erase(node.last_received.begin());
             step(event.node, simplex::Received{event.from, *event.bytes});
             break;
@@ -206,6 +209,11 @@ void Cluster::start_node(std::uint32_t index) {
     if (node.is_unreadable && !node.has_alarmed)
         audit_.breached("a journal of a newer version goes unnoticed");
     tell_waiting(index);
+    for (const auto& [from, bytes] : node.old_answers) {
+        push(now_ms_ + 1,
+             {.kind = EventKind::deliver, .node = index, .from = from, .bytes = bytes});
+    }
+    node.old_answers.clear();
 }
 
 void Cluster::stop_node(std::uint32_t index) {

@@ -56,6 +56,8 @@ struct Node {
     bool said_waiting = false;
     bool has_alarmed = false;
     std::vector<std::pair<std::uint32_t, std::shared_ptr<const std::string>>> last_received{};
+    /// Answers to what it asked in an earlier life, which the network may hold back till now.
+    std::vector<std::pair<std::uint32_t, std::shared_ptr<const std::string>>> old_answers{};
 };
 
 class Cluster {
@@ -157,6 +159,7 @@ class Cluster {
     std::uint32_t lose_percent_ = 0;
     std::uint8_t lose_kind_ = 0;
     bool healed_ = false;
+    bool lies_about_height_ = false;
     std::shared_ptr<const std::string> captured_{};
     Verdict verdict_{};
 };

@@ -47,6 +47,7 @@ void Cluster::forge(std::int64_t what) {
     if (!script_.has_liar) return;
     const auto everybody = static_cast<std::uint32_t>(nodes_.size());
     if (what == 100) {
+        lies_about_height_ = true;
         const simplex::StatusMessage status{
             .final_height = 40 + random_.below(100), .final_view = 500, .view = 900, .ask = false};
         for (std::uint32_t to = 0; to < everybody; ++to)

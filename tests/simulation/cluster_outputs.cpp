@@ -1,6 +1,7 @@
 // What a shell does with what a core says, with a check at each door.
 
 #include <algorithm>
+#include <array>
 
 #include "actors/consensus/simplex/wire.hpp"
 #include "runtime/base/codec/msgpack.hpp"
@@ -34,6 +35,17 @@ std::shared_ptr<const std::string> with_false_body(const std::string& bytes) {
             simplex::encode_message(prefix.value().kind, prefix.value().epoch, answer.value()));
     }
     return nullptr;
+}
+
+/// A status that claims blocks which nobody has; null for other messages.
+std::shared_ptr<const std::string> with_false_height(const std::string& bytes) {
+    const auto prefix = simplex::read_wire_prefix(bytes);
+    if (!prefix.ok() || prefix.value().kind != simplex::WireKind::status) return nullptr;
+    auto status = simplex::decode_message<simplex::StatusMessage>(bytes);
+    if (!status.ok()) return nullptr;
+    status.value().final_height += 1'000;
+    return std::make_shared<const std::string>(
+        simplex::encode_message(prefix.value().kind, prefix.value().epoch, status.value()));
 }
 
 }  // namespace
@@ -163,8 +175,19 @@ void Cluster::check_sent_vote(Node& node, const simplex::Statement& statement) {
     const bool is_unsynced =
         std::any_of(node.unsynced.begin(), node.unsynced.end(),
                     [&](const UnsyncedVote& vote) { return vote.statement == statement; });
+    if (options_.keep_trace) {
+        static constexpr std::array kinds{"notarize", "nullify", "finalize"};
+        trace(node.member, std::string("says ") + kinds[static_cast<std::size_t>(statement.kind)] +
+                               " " + std::to_string(statement.view) + " " +
+                               short_name(statement.block));
+    }
     if (is_unsynced) audit_.breached("a vote leaves before it is on disk");
-    audit_.vote_sent(node.member, statement);
+    const bool is_new = audit_.vote_sent(node.member, statement);
+    const bool is_finalize = statement.kind == consensus::VoteKind::finalize;
+    if (is_new && is_finalize && !node.app.knows(statement.block) &&
+        statement.view > node.app.tip().view) {
+        audit_.breached("a node finalizes a block that it does not have");
+    }
 }
 
 void Cluster::check_send(Node& node, const simplex::Send& send) {
@@ -232,6 +255,16 @@ void Cluster::transmit(std::uint32_t from_node, std::uint32_t to_node,
         if (!healed_ && random_.one_in(24)) return random_.between(1, 10 * script_.delta_ms);
         return random_.between(1, script_.delay_ms_max);
     };
+    if (from.is_liar && lies_about_height_) {
+        if (kind == static_cast<std::uint8_t>(simplex::WireKind::final_blocks)) return;
+        if (auto lie = with_false_height(*bytes)) {
+            push(now_ms_ + delay(), {.kind = EventKind::deliver,
+                                     .node = to_node,
+                                     .from = from.member,
+                                     .bytes = std::move(lie)});
+            return;
+        }
+    }
     if (from.is_liar && !healed_ && random_.one_in(3)) {
         if (auto other = with_false_body(*bytes)) {
             push(now_ms_ + delay(), {.kind = EventKind::deliver,

@@ -48,7 +48,7 @@ inline constexpr std::array bug_names{"none",
                                       "notarize_twice",
                                       "parent_on_trust",
                                       "quorum_one_short",
-                                      "proof_member_counted_twice",
+                                      "vote_counted_twice",
                                       "proof_signatures_unchecked",
                                       "wiped_guard_votes_at_once",
                                       "mute_one_view_short",
@@ -159,13 +159,14 @@ void draw_lasting_faults(Script& script, SeededRandom& random) {
         const std::int64_t back = at + random.between(1, 4 * script.delta_ms);
         script.actions.push_back({back, ActionKind::restart, victim, 0});
         if (random.one_in(3)) {
-            script.actions.push_back({back + script.delta_ms, ActionKind::wipe, victim, 0});
-            script.actions.push_back({back + script.delta_ms + 3, ActionKind::restart, victim, 0});
+            const std::int64_t again = back + random.between(1, 20) * script.delta_ms;
+            script.actions.push_back({again, ActionKind::wipe, victim, 0});
+            script.actions.push_back({again + 3, ActionKind::restart, victim, 0});
         }
     } else if (choice == 5 && budget.spend(victim)) {
         script.actions.push_back({at, ActionKind::downgrade, victim, 0});
         script.actions.push_back({at + script.delta_ms, ActionKind::restart, victim, 0});
-    } else if (choice == 6) {
+    } else if (choice == 6 && script.members > 1) {  // alone, a lost block is lost
         script.actions.push_back({at, ActionKind::rot, victim, 0});
         script.actions.push_back({at + script.delta_ms, ActionKind::restart, victim, 0});
     }

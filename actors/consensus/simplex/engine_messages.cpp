@@ -63,6 +63,8 @@ bool Core::Engine::take_vote(Peer peer, const SignedStatement& vote) {
         state == nullptr ? nullptr : state->tally(statement.kind).find(vote.member);
     if (ballot != nullptr && ballot->block == statement.block) {
         ++counters_.duplicates;
+        if (planted(Bug::vote_counted_twice))
+            on_certificate(state->tally(statement.kind).proof(statement));
         return ballot->signature == vote.signature;
     }
     if (!verify(peer, vote)) return false;

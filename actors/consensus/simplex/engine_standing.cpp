@@ -122,8 +122,9 @@ void Core::Engine::on_own_vote_from_elsewhere(const Statement& statement) {
         standing_ == Standing::asking) {
         return;
     }
-    const std::string where = "A vote of this node's key for view " +
-                              std::to_string(statement.view) + " came from elsewhere";
+    const std::string where = "A vote of this node's key (" + std::string(name_of(statement.kind)) +
+                              " in view " + std::to_string(statement.view) +
+                              ") came from elsewhere";
     if (!has_voted_ && !was_muted_) {
         begin_asking(where + ", and this node's record of votes does not have it.");
         return;

@@ -128,12 +128,15 @@ BundleMessage Core::Engine::what_helps(const StatusMessage& status) {
 
 void Core::Engine::answer_status(Peer peer, const StatusMessage& status) {
     if (!spend(peer, 1)) return;
-    if (planted(Bug::laggard_not_answered) && status.view < view_) return;
+    if (planted(Bug::laggard_not_answered)) return;
     // A peer is stuck in a view that was jumped over here: help to end it (R4 permitting).
     const std::uint64_t last = std::min(view_, status.missing + jumped_views_max);
     for (std::uint64_t view = std::max(status.missing, certified_view_ + 1); view < last; ++view) {
         const ViewState* state = views_.find(view);
-        if (state == nullptr || (!state->notarized && !state->nullified)) nullify(view);
+        if (state == nullptr || (!state->notarized && !state->nullified) ||
+            planted(Bug::nullify_after_finalize)) {
+            nullify(view);
+        }
     }
     const BundleMessage bundle = what_helps(status);
     if (!bundle.votes.empty() || !bundle.proofs.list.empty()) {

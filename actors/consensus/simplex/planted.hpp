@@ -42,7 +42,7 @@ enum class Bug : std::uint8_t {
     notarize_twice,                 // rule R1
     parent_on_trust,                // rule R2: N(parent)
     quorum_one_short,               // 1.4
-    proof_member_counted_twice,     // 1.1
+    vote_counted_twice,             // 1.1
     proof_signatures_unchecked,     // 1.1
     wiped_guard_votes_at_once,      // 1.5.3
     mute_one_view_short,            // 1.5.3
