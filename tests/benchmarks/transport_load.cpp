@@ -149,8 +149,8 @@ struct NodeScheduler : caf::actor_system_config {
     }
 };
 
-Counter::behavior_type count(Counter::pointer /*self*/) {
-    auto messages = std::make_shared<std::uint64_t>(0);
+/// Takes an argument, because CAF's spawn() of a function without one trips libstdc++'s assertions.
+Counter::behavior_type count(Counter::pointer /*self*/, std::shared_ptr<std::uint64_t> messages) {
     return {[messages](const Load&) { ++*messages; }, [](Echo& echo) { return std::move(echo); },
             [messages](const CountAsked&) { return Count{*messages}; }};
 }
@@ -200,7 +200,7 @@ void serve() {
     if (!transport.ok()) fail(render_error(transport.error()));
     actors.open(*transport.value());
     typed.open(*transport.value());
-    const auto counter = system.spawn(count);
+    const auto counter = system.spawn(count, std::make_shared<std::uint64_t>(0));
     actors.publish(counter_number, counter, {1, 2, 3});
     fmt::print("{}\n", transport.value()->port());
     std::fflush(stdout);
@@ -276,7 +276,7 @@ void ask_next(caf::stateful_actor<Asker>* self, const Counter& proxy, std::size_
 std::vector<double> actors_requests(caf::actor_system& system, const Counter& proxy,
                                     std::size_t requests) {
     std::promise<std::vector<double>> done;
-    system.spawn([&](caf::stateful_actor<Asker>* self) { ask_next(self, proxy, requests, &done); });
+    system.spawn(ask_next, proxy, requests, &done);
     return done.get_future().get();
 }
 
