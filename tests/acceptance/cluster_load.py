@@ -177,8 +177,9 @@ def came_to_rest(story, crowd):
 def nothing_is_lost(story, crowd, node):
     gone = []
     acknowledged = crowd.acknowledged()
-    for transaction, height in acknowledged.items():
-        found = node.get(f"/api/v1/transactions/{transaction}") or {}
+    found_all = node.read_all(f"/api/v1/transactions/{each}" for each in acknowledged)
+    for (transaction, height), found in zip(acknowledged.items(), found_all):
+        found = found or {}
         if found.get("height") != height or found.get("status") != "applied":
             gone.append((transaction, height, found))
     return story.check(

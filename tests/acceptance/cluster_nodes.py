@@ -9,7 +9,7 @@ import socket
 
 import cluster_net
 import wire
-from harness import Home
+from harness import Home, UnixConnection
 from story import Stop, until
 
 CHAIN = "ait-devnet"
@@ -182,6 +182,18 @@ class Node:
     def query(self, *words, **options):
         return self.cluster.home.query("--node", f"unix:{self.socket}", *words, **options)
 
+    def read_all(self, paths):
+        """The documents of many paths, one after another over one connection."""
+        connection = UnixConnection(self.socket, 30)
+        try:
+            for path in paths:
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                content = answer.read()
+                yield json.loads(content) if answer.status == 200 else None
+        finally:
+            connection.close()
+
     def height(self):
         answer = self.http("GET", "/api/v1/chain", timeout=1)
         return answer.json()["height"] if answer.status == 200 else None
@@ -208,6 +220,15 @@ class Node:
             return next((line for line in self.lines() if all(word in line for word in words)), "")
 
         return until(found, seconds, 0.05)
+
+    def is_voting(self):
+        """What it said last about that."""
+        said = [
+            line
+            for line in self.log.read_text(errors="replace").splitlines()
+            if "consensus_standing" in line or "chain_recovered" in line
+        ]
+        return bool(said) and "voting=true" in said[-1]
 
     def last_words(self, count=8):
         text = self.log.read_text(errors="replace").splitlines()[-count:]
@@ -302,14 +323,15 @@ def commitment(block):
 def same_chains(story, nodes, sentence="at every height all nodes have one block hash and state"):
     """Every block of every node, compared; answers the height."""
     heights = {node.name: node.height() for node in nodes}
+    top = max(height or 0 for height in heights.values())
+    paths = [f"/api/v1/blocks/{height}" for height in range(1, top + 1)]
     different, parent = [], None
-    for height in range(1, max(height or 0 for height in heights.values()) + 1):
-        seen = [commitment(node.block(height)) for node in nodes]
+    for height, blocks in enumerate(zip(*(node.read_all(paths) for node in nodes)), 1):
+        seen = [commitment(block) for block in blocks]
         linked = parent is None or (seen[0] and seen[0][2] == parent)
         if None in seen or len(set(seen)) != 1 or not linked:
             different.append((height, seen))
         parent = seen[0] and seen[0][1]
-    top = max(height or 0 for height in heights.values())
     story.check(
         not different and len(set(heights.values())) == 1,
         f"{sentence} ({top} blocks, {len(nodes)} nodes)",
