@@ -360,8 +360,12 @@ class Faults:
                 f"no final block is in the future: {blocks[0]['time']}",
                 blocks,
             )
-            seen = self.whose_clock(node, others)
-            self.story.check(seen, "somebody names the node whose clock is off", seen)
+            skews = until(lambda: self.skews_seen(node, others, int(jump)), 15, 0.2)
+            self.story.check(
+                bool(skews),
+                f"`aitbc node peers` of the others says whose clock it is: {skews} s",
+                others[0].run("node", "peers").out,
+            )
         for name in ("LD_PRELOAD", "CLOCK_OFFSET_FILE"):
             del node.environment[name]
         node.kill()
@@ -369,8 +373,14 @@ class Faults:
         self.is_back(node, "with the right time it goes on")
 
     @staticmethod
-    def whose_clock(node, others):
-        return any(each.said(("clock", node.name), 2) for each in (node, *others))
+    def skews_seen(node, others, jump):
+        """By how many seconds the others see its clock off, when all see about that much."""
+        seen = []
+        for other in others:
+            rows = other.query("node", "peers")["items"]
+            skew = next(row["clock_skew_us"] for row in rows if row["name"] == node.name)
+            seen.append(None if skew is None else round(skew / 1e6))
+        return seen if all(each is not None and abs(each - jump) < 30 for each in seen) else None
 
     # ---- what it remembers ----
 
