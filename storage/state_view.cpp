@@ -87,10 +87,21 @@ std::optional<std::string_view> StateView::look(std::string_view key, std::strin
 }
 
 void StateView::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
-    scan_merged(writes_, *base_, prefix, from, visit);
+    const std::string_view begin = std::max(prefix, from);
+    const bool is_in_gap = gap_.begin <= begin && begin < gap_.end;
+    const std::string start(is_in_gap ? std::string_view(gap_.end) : begin);
+    bool is_first = true;
+    scan_merged(writes_, *base_, prefix, start, [&](std::string_view key, std::string_view value) {
+        if (std::exchange(is_first, false)) {
+            if (!is_in_gap) gap_.begin = begin;
+            gap_.end = key;
+        }
+        return visit(key, value);
+    });
 }
 
 void StateView::write(std::string key, std::optional<std::string> value) {
+    if (value.has_value() && gap_.begin <= key && key < gap_.end) gap_.end = key;
     const auto own = writes_.lower_bound(key);
     if (own == writes_.end() || own->first != key) {
         const auto made = writes_.emplace_hint(own, std::move(key), std::move(value));
@@ -116,6 +127,7 @@ StateView::Attempt::Attempt(StateView& view) : view_(view) {
 
 StateView::Attempt::~Attempt() {
     if (!is_kept_) {
+        view_.gap_ = {};  // what comes back may lie in it
         for (auto undo = view_.undo_.rbegin(); undo != view_.undo_.rend(); ++undo) {
             if (undo->before.has_value())
                 undo->write->second = std::move(*undo->before);
@@ -129,6 +141,7 @@ StateView::Attempt::~Attempt() {
 
 WriteSet StateView::take_writes() noexcept {
     AIT_ASSERT(!is_attempting_);
+    gap_ = {};
     return std::exchange(writes_, {});
 }
 

@@ -87,10 +87,17 @@ class StateView final : public StateReader {
         WriteSet::iterator write;
         std::optional<std::optional<std::string>> before;
     };
+    /// Between the two, nothing is shown: what a queue's head has lost need not be passed over
+    /// again by each scan of a block.
+    struct Gap {
+        std::string begin{};
+        std::string end{};
+    };
     void write(std::string key, std::optional<std::string> value);
 
     const StateReader* base_;
     WriteSet writes_;
+    mutable Gap gap_{};  // the last that a scan found; empty where begin is not below end
     std::vector<Undo> undo_{};
     bool is_attempting_ = false;
 };

@@ -115,6 +115,56 @@ TEST(StateView, three_levels_behave_like_one_map_under_random_operations) {
     }
 }
 
+// Breaks if a scan passed over what was written, or came back, where an earlier one saw nothing.
+TEST(StateView, scans_between_writes_and_attempts_show_what_a_plain_map_shows) {
+    SCOPED_TRACE(replay_hint());
+    std::mt19937_64 random(test_seed());
+    const auto key = [&random] {
+        std::string text = random() % 4 == 0 ? "b/" : "a/";
+        for (auto count = random() % 3; count > 0; --count)
+            text += static_cast<char>('a' + random() % 4);
+        return text;
+    };
+    MemoryState base;
+    for (int i = 0; i < 30; ++i) base.apply({{key(), "base"}});
+    for (int round = 0; round < 200; ++round) {
+        StateView block(base);
+        std::map<std::string, std::string, std::less<>> model = base.entries();
+        const auto scan = [&](const StateReader& view) {
+            const std::string prefix = random() % 3 == 0 ? "" : key().substr(0, 1 + random() % 3);
+            const std::string from = random() % 2 == 0 ? "" : key();
+            Rows expected;
+            for (const auto& row : model) {
+                if (row.first.starts_with(prefix) && row.first >= from) expected.emplace_back(row);
+            }
+            ASSERT_EQ(rows_of(view, prefix, from), expected) << prefix << " from " << from;
+        };
+        for (int i = 0; i < 20; ++i) {
+            const auto before = model;
+            StateView::Attempt attempt(block);
+            for (auto count = random() % 6; count > 0; --count) {
+                const std::string name = key();
+                if (random() % 3 != 0) {
+                    block.erase(name);
+                    model.erase(name);
+                } else {
+                    block.put(name, "new");
+                    model[name] = "new";
+                }
+                scan(block);
+            }
+            if (random() % 2 == 0)
+                attempt.keep();
+            else
+                model = before;
+        }
+        scan(block);
+        (void)block.take_writes();
+        model = base.entries();
+        scan(block);
+    }
+}
+
 // Breaks if a refused operation could leave anything behind.
 TEST(StateView, an_attempt_that_is_not_kept_leaves_no_trace) {
     const std::uint64_t seed = test_seed();
