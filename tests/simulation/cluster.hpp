@@ -117,6 +117,8 @@ class Cluster {
 
     // cluster_faults.cpp
     void apply(const Action& action);
+    void apply_to_life(ActionKind kind, std::uint32_t index);
+    void apply_to_network(ActionKind kind, std::uint32_t index, std::int64_t value);
     void connect(std::uint32_t first, std::uint32_t second, bool up);
     void submit(std::uint32_t index);
     void replay(std::uint32_t index);
@@ -125,6 +127,7 @@ class Cluster {
     // cluster_liar.cpp: what no honest node would say
     void forge(std::int64_t what);
     void forge_block(std::int64_t what);
+    void send_forged(const simplex::Block& block, bool breaks_a_rule);
     void forge_votes();
     void forge_garbage();
     void forge_proof();

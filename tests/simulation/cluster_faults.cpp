@@ -51,79 +51,91 @@ void Cluster::replay(std::uint32_t index) {
 
 void Cluster::apply(const Action& action) {
     const std::uint32_t index = action.node % static_cast<std::uint32_t>(nodes_.size());
-    Node& node = *nodes_[index];
     trace(index, "-- " + std::string(name_of(action.kind)) + " " + std::to_string(action.value));
-    const auto members = script_.members;
     switch (action.kind) {
         case ActionKind::submit:
             return submit(index);
         case ActionKind::crash:
-            return stop_node(index);
         case ActionKind::restart:
-            return start_node(index);
         case ActionKind::power_cut:
-            for (std::uint32_t at = 0; at < nodes_.size(); ++at) stop_node(at);
-            return;
         case ActionKind::restart_all:
-            for (std::uint32_t at = 0; at < nodes_.size(); ++at) start_node(at);
-            return;
         case ActionKind::wipe:
-            stop_node(index);
-            node.disk.wipe();
-            if (!node.is_follower) audit_.forgot(node.member);
-            return;
         case ActionKind::rot:
-            stop_node(index);
-            return node.disk.rot(random_);
         case ActionKind::downgrade:
-            stop_node(index);
-            node.disk.downgrade();
-            node.is_unreadable = true;
-            return;
+            return apply_to_life(action.kind, index);
         case ActionKind::split:
-            for (std::uint32_t from = 0; from < members; ++from) {
-                for (std::uint32_t to = 0; to < members; ++to) {
-                    const bool apart = ((action.value >> from) & 1) != ((action.value >> to) & 1);
-                    cut_[from][to] = cut_[from][to] || apart;
-                }
-            }
-            return;
         case ActionKind::one_way:
-            for (std::uint32_t other = 0; other < members; ++other)
-                (action.value != 0 ? cut_[node.member][other] : cut_[other][node.member]) = true;
-            return;
         case ActionKind::mend:
-            cut_ = {};
-            return;
         case ActionKind::lose_kind:
-            lose_kind_ = static_cast<std::uint8_t>(action.value);
-            return;
         case ActionKind::lose_some:
-            lose_percent_ = static_cast<std::uint32_t>(action.value);
-            return;
-        case ActionKind::flap: {
-            const auto other = static_cast<std::uint32_t>(action.value) % members;
-            if (other == index || !nodes_[other]->alive) return;
-            connect(index, other, false);
-            return connect(index, other, true);
-        }
+        case ActionKind::flap:
+            return apply_to_network(action.kind, index, action.value);
         case ActionKind::slow_disk:
-            node.sync_ms = action.value;
+            nodes_[index]->sync_ms = action.value;
             return;
         case ActionKind::slow_execute:
-            node.execute_ms = action.value;
+            nodes_[index]->execute_ms = action.value;
             return;
         case ActionKind::clock_jump:
-            node.clock_offset_ms = action.value;
+            nodes_[index]->clock_offset_ms = action.value;
             return;
         case ActionKind::replay:
             return replay(index);
         case ActionKind::forge:
+            return forge(action.value);
         case ActionKind::lie_height:
+            return forge(100);
         case ActionKind::flood:
-            return forge(action.kind == ActionKind::forge        ? action.value
-                         : action.kind == ActionKind::lie_height ? 100
-                                                                 : 101);
+            return forge(101);
+    }
+}
+
+void Cluster::apply_to_life(ActionKind kind, std::uint32_t index) {
+    Node& node = *nodes_[index];
+    if (kind == ActionKind::restart) return start_node(index);
+    if (kind == ActionKind::restart_all) {
+        for (std::uint32_t at = 0; at < nodes_.size(); ++at) start_node(at);
+        return;
+    }
+    if (kind == ActionKind::power_cut) {
+        for (std::uint32_t at = 0; at < nodes_.size(); ++at) stop_node(at);
+        return;
+    }
+    stop_node(index);
+    if (kind == ActionKind::rot) node.disk.rot(random_);
+    if (kind == ActionKind::wipe) {
+        node.disk.wipe();
+        if (!node.is_follower) audit_.forgot(node.member);
+    }
+    if (kind == ActionKind::downgrade) {
+        node.disk.downgrade();
+        node.is_unreadable = true;
+    }
+}
+
+void Cluster::apply_to_network(ActionKind kind, std::uint32_t index, std::int64_t value) {
+    const std::uint32_t member = nodes_[index]->member;
+    const std::uint32_t members = script_.members;
+    if (kind == ActionKind::mend) cut_ = {};
+    if (kind == ActionKind::lose_kind) lose_kind_ = static_cast<std::uint8_t>(value);
+    if (kind == ActionKind::lose_some) lose_percent_ = static_cast<std::uint32_t>(value);
+    if (kind == ActionKind::one_way) {
+        for (std::uint32_t other = 0; other < members; ++other)
+            (value != 0 ? cut_[member][other] : cut_[other][member]) = true;
+    }
+    if (kind == ActionKind::split) {
+        for (std::uint32_t from = 0; from < members; ++from) {
+            for (std::uint32_t to = 0; to < members; ++to) {
+                const bool apart = ((value >> from) & 1) != ((value >> to) & 1);
+                cut_[from][to] = cut_[from][to] || apart;
+            }
+        }
+    }
+    if (kind == ActionKind::flap) {
+        const auto other = static_cast<std::uint32_t>(value) % members;
+        if (other == index || !nodes_[other]->alive) return;
+        connect(index, other, false);
+        connect(index, other, true);
     }
 }
 

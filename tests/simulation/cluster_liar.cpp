@@ -185,20 +185,24 @@ void Cluster::forge_block(std::int64_t what) {
     simplex::Block block{.header = encode(header), .body = body_of(0)};
     if (defect == Defect::large_body)
         block.body.resize(config_.body_bytes_max + 1);  // what it names is right
-    const Hash hash = consensus::header_hash(block.header);
     // Who has a wrong clock may take an hour ahead for now.
     const bool clocks_jump =
         std::any_of(script_.actions.begin(), script_.actions.end(),
                     [](const Action& action) { return action.kind == ActionKind::clock_jump; });
-    const bool breaks_a_rule = !(defect == Defect::time_ahead && clocks_jump) &&
-                               defect != Defect::gap_below && defect != Defect::on_any_block &&
-                               defect != Defect::no_defect;
-    audit_.block_made(hash, {.view = view,
+    send_forged(block, !(defect == Defect::time_ahead && clocks_jump) &&
+                           defect != Defect::gap_below && defect != Defect::on_any_block &&
+                           defect != Defect::no_defect);
+}
+
+void Cluster::send_forged(const simplex::Block& block, bool breaks_a_rule) {
+    const auto header = decode<consensus::BlockHeader>(block.header).value();
+    const Hash hash = consensus::header_hash(block.header);
+    audit_.block_made(hash, {.view = header.view,
                              .height = header.height,
                              .parent_view = header.parent_view,
                              .parent = header.parent,
                              .is_forged = breaks_a_rule});
-    const auto vote = sign_as_liar({VoteKind::notarize, view, hash});
+    const auto vote = sign_as_liar({VoteKind::notarize, header.view, hash});
     for (std::uint32_t to = 0; to < nodes_.size(); ++to)
         say(to, simplex::encode_proposal(config_.epoch, block, vote.signature, {}));
 }

@@ -79,7 +79,7 @@ void Core::Engine::flush_messages() {
     proofs_to_send_.clear();
     if (bundle.votes.empty() && bundle.proofs.list.empty()) return;
     if (!config_.self) return;  // members tell each other; a follower only listens
-    if (members_.size() == 1 && !is_final) return;
+    if (members_.size() == 1 && (!is_final || followers_.empty())) return;
     hold(Send{.audience = is_final ? Audience::everybody : Audience::members,
               .priority = has_votes ? Priority::vote : Priority::certificate,
               .bytes = encode_message(WireKind::bundle, config_.epoch, bundle)});
