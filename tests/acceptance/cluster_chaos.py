@@ -263,6 +263,7 @@ def tell(story, home, arguments):
     story.chapter("One chain")
     story.need(cluster.agree(seconds=30), "all nodes come to one height", rounds.state(0))
     cluster_load.came_to_rest(story, crowd)
+    cluster_load.real_time_order_holds(story, crowd)
     same_chains(story, cluster.nodes)
     story.chapter("What was acknowledged is there, once, on every node")
     for node in cluster.nodes:

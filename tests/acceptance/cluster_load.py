@@ -1,6 +1,7 @@
 """Users of a cluster who go on whatever happens to it: each repeats what was not acknowledged under
 the same idempotency key, on whichever node answers, and remembers what was."""
 
+import collections
 import time
 
 import kill9
@@ -45,32 +46,37 @@ class Door:
 
 
 class Patient:
-    """How long each answer took, and when the last good one came; mixed into the loads."""
+    """What came of every operation: how it was answered, between when, in which block; mixed into
+    the loads."""
 
-    last_good = 0.0
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.last_good = 0.0
+        self.good = 0
+        self.overtaken = 0
+        self.history = []  # (first asked, answered, height)
+        self.trail = collections.deque(maxlen=20)  # of this operation: which node said what
 
     def settle(self, send, accepted=()):
-        self.trail = []  # of this operation: which node said what
+        self.trail.clear()
+        asked = time.monotonic()
 
-        def timed():
+        def traced():
             at = self.account.home.at
             answer = send()
             self.trail.append((str(at), answer.status, answer.code, answer.body[:300]))
-            if answer.status == 200:
-                self.last_good = time.monotonic()
-                self.good += 1
             # Another copy of the same operation was first: the key tells what it did.
             if answer.code == "nonce_mismatch":
                 self.overtaken += 1
                 return Answer(0, {}, b"")
             return answer
 
-        return super().settle(timed, accepted)
-
-    def __init__(self, *parts):
-        super().__init__(*parts)
-        self.good = 0
-        self.overtaken = 0
+        document = super().settle(traced, accepted)
+        if document is not None:
+            self.last_good = time.monotonic()
+            self.good += 1
+            self.history.append((asked, self.last_good, document["height"]))
+        return document
 
 
 class Client(Patient, kill9.Client):
@@ -91,7 +97,7 @@ class Miner(Patient, kill9.Miner):
     def settle(self, send, accepted=()):
         answer = super().settle(send, accepted)
         if answer is None:
-            self.refused[self.account.home.last_path.split("/")[4]] = self.trail
+            self.refused[self.account.home.last_path.split("/")[4]] = list(self.trail)
         return answer
 
 
@@ -171,6 +177,24 @@ def came_to_rest(story, crowd):
         f"{sum(load.repeats for load in crowd.loads)} requests repeated, "
         f"{sum(load.account.home.moves for load in crowd.loads)} times to another node, "
         f"{sum(load.overtaken for load in crowd.loads)} overtaken by a copy",
+    )
+
+
+def real_time_order_holds(story, crowd):
+    """What was answered before something else was asked for is in no later block."""
+    history = sorted(each for load in crowd.loads for each in load.history)
+    by_answer = sorted(history, key=lambda each: each[1])
+    wrong, highest, done = [], 0, 0
+    for asked, answered, height in history:
+        while done < len(by_answer) and by_answer[done][1] < asked:
+            highest = max(highest, by_answer[done][2])
+            done += 1
+        if height < highest:
+            wrong.append((asked, answered, height, highest))
+    story.check(
+        not wrong,
+        f"{len(history)} operations stand in the chain in the order in which they were answered",
+        wrong[:3],
     )
 
 
