@@ -20,23 +20,6 @@ bool is_signed(const Submission& submission) {
     return std::holds_alternative<VerifiedTransaction>(submission.operation());
 }
 
-class StateOver final : public storage::StateReader {
-  public:
-    StateOver(const storage::WriteSet& writes, const storage::StateReader& base)
-        : writes_(writes), base_(base) {}
-    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
-        const auto found = writes_.find(key);
-        return found == writes_.end() ? base_.get(key) : found->second;
-    }
-    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override {
-        storage::scan_merged(writes_, base_, prefix, from, visit);
-    }
-
-  private:
-    const storage::WriteSet& writes_;
-    const storage::StateReader& base_;
-};
-
 Error came_too_late() {
     return Error{ErrorCode::deadline_exceeded, "No block has taken the operation in time.",
                  "The members did not agree on one before its deadline; it may still happen.",

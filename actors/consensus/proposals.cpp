@@ -4,6 +4,7 @@
 #include <set>
 
 #include "runtime/base/crypto/hash.hpp"
+#include "runtime/base/crypto/merkle.hpp"
 
 namespace ait::consensus {
 namespace {
@@ -40,8 +41,9 @@ std::string encode_body(const SealedBlock& sealed) {
     return body.take();
 }
 
-Error refused(std::string why) {
-    return Error{ErrorCode::check_failed, "The proposal is not valid.", std::move(why), ""};
+Error incomplete(std::string why) {
+    return Error{ErrorCode::unavailable, "The proposal's body is not complete.", std::move(why),
+                 ""};
 }
 
 /// Signatures of what this node has not met before; a batch is checked each time.
@@ -61,20 +63,21 @@ Status verify_signatures(const ChainData& data, const std::vector<Blob>& transac
 Status check_sidecars(const SealedBlock& sealed, const Place& place) {
     std::set<Hash> here;
     for (const auto& sidecar : sealed.sidecars) {
-        if (sidecar.bytes.size() > limits::blob_bytes_max) return refused("A blob is too large.");
+        if (sidecar.bytes.size() > limits::blob_bytes_max)
+            return incomplete("A blob is too large.");
         here.insert(sidecar.hash);
     }
     for (const auto& hash : here) {
         if (std::find(sealed.block.blobs.begin(), sealed.block.blobs.end(), hash) ==
             sealed.block.blobs.end())
-            return refused("A blob came along that no operation names.");
+            return incomplete("A blob came along that no operation names.");
     }
     for (const auto* block : place.path) {
         for (const auto& sidecar : block->sidecars) here.insert(sidecar.hash);
     }
     for (const auto& hash : sealed.block.blobs) {
         if (!here.contains(hash) && !place.reader->blob(hash))
-            return refused("Blob " + to_hex(hash.view()) + " did not come along.");
+            return incomplete("Blob " + to_hex(hash.view()) + " did not come along.");
     }
     return {};
 }
@@ -115,18 +118,34 @@ std::optional<BuiltProposal> build_proposal(const ChainData& data, const Unfinal
     return built;
 }
 
+Result<BlockBody> read_body(const simplex::Block& block) {
+    auto header = decode<BlockHeader>(block.header);
+    if (!header.ok()) return header.error();
+    auto body = decode<BlockBody>(block.body);
+    if (!body.ok()) return body.error();
+    std::vector<Hash> leaves;
+    leaves.reserve(body.value().transactions.size());
+    for (const auto& wire : body.value().transactions)
+        leaves.push_back(transaction_leaf(wire.bytes));
+    if (leaves.size() != header.value().transaction_count ||
+        crypto::merkle_root(leaves) != header.value().transactions_root) {
+        return Error{ErrorCode::malformed, "The body belongs to another block.",
+                     "Its transactions have another root than the header says.", ""};
+    }
+    return body;
+}
+
 Result<std::shared_ptr<SealedBlock>> execute_proposal(
     const ChainData& data, const UnfinalBlocks& blocks, const Hash& parent,
-    const simplex::Block& block, const std::function<bool(const Hash&)>& is_verified) {
+    const std::string& header, BlockBody body,
+    const std::function<bool(const Hash&)>& is_verified) {
     const auto place = place_after(data, blocks, parent);
     if (!place) {
         return Error{ErrorCode::not_found, "The proposal's parent is not here.", "", ""};
     }
-    auto body = decode<BlockBody>(block.body);
-    if (!body.ok()) return body.error();
     BlockRecord record;
-    record.header.bytes = block.header;
-    record.transactions = std::move(body.value().transactions);
+    record.header.bytes = header;
+    record.transactions = std::move(body.transactions);
     const Status verified = verify_signatures(data, record.transactions, is_verified);
     if (!verified.ok()) return verified.error();
     auto executed = execute_block(
@@ -135,7 +154,7 @@ Result<std::shared_ptr<SealedBlock>> execute_proposal(
     if (!executed.ok()) return executed.error();
     auto sealed = std::make_shared<SealedBlock>();
     sealed->block = std::move(executed).value();
-    for (auto& sidecar : body.value().sidecars) {
+    for (auto& sidecar : body.sidecars) {
         const Hash hash = crypto::blake2b_256(sidecar.bytes);
         sealed->sidecars.push_back({hash, std::move(sidecar.bytes)});
     }

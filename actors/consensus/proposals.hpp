@@ -29,11 +29,15 @@ std::optional<BuiltProposal> build_proposal(const ChainData& data, const Unfinal
                                             const crypto::SecretKey& node_key,
                                             std::int64_t now_unix_ms);
 
+/// The body as the header's transactions root covers it. Error: malformed (it is another's body).
+Result<BlockBody> read_body(const simplex::Block& block);
+
 /// Another member's block. `is_verified`: this transaction's signature was checked before. Errors:
-/// check_failed (it does not give its header), malformed, not_found (its parent is not here).
+/// check_failed (it does not give its header), malformed, not_found (its parent is not here),
+/// unavailable (blobs that it names did not come along with the body).
 Result<std::shared_ptr<SealedBlock>> execute_proposal(
     const ChainData& data, const UnfinalBlocks& blocks, const Hash& parent,
-    const simplex::Block& block, const std::function<bool(const Hash&)>& is_verified);
+    const std::string& header, BlockBody body, const std::function<bool(const Hash&)>& is_verified);
 
 /// Consecutive final blocks of the store from a height on: at most `count_max`, and after the first
 /// no more than `bytes_max` in all.

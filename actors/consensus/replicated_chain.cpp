@@ -270,15 +270,24 @@ class Replica {
     }
 
     void perform(const simplex::Execute& request) {
-        auto executed =
-            execute_proposal(services_.data, blocks_, request.parent, *request.block,
-                             [this](const Hash& hash) { return desk_.is_verified(hash); });
-        if (!executed.ok()) {
-            return inputs_.push_back(simplex::Executed{
-                request.hash, false, false, executed.error().what + " " + executed.error().why});
+        simplex::Executed answer{.hash = request.hash};
+        auto body = read_body(*request.block);
+        if (!body.ok()) {
+            answer.body_differs = true;
+            answer.reason = body.error().what + " " + body.error().why;
+            return inputs_.push_back(std::move(answer));
         }
-        blocks_.add(std::move(executed).value());
-        inputs_.push_back(simplex::Executed{request.hash, true, false, ""});
+        auto executed = execute_proposal(
+            services_.data, blocks_, request.parent, request.block->header, std::move(body).value(),
+            [this](const Hash& hash) { return desk_.is_verified(hash); });
+        answer.ok = executed.ok();
+        if (executed.ok()) {
+            blocks_.add(std::move(executed).value());
+        } else {
+            answer.body_differs = executed.error().code == ErrorCode::unavailable;
+            answer.reason = executed.error().what + " " + executed.error().why;
+        }
+        inputs_.push_back(std::move(answer));
     }
 
     void perform(simplex::Persist& request) {

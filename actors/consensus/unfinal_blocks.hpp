@@ -31,6 +31,21 @@ class UnfinalBlocks {
     std::map<Hash, std::shared_ptr<SealedBlock>> blocks_{};
 };
 
+/// What writes laid over a state show. Both must outlive it.
+class StateOver final : public storage::StateReader {
+  public:
+    StateOver(const storage::WriteSet& writes, const storage::StateReader& base)
+        : writes_(writes), base_(base) {}
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    [[nodiscard]] std::optional<std::string_view> look(std::string_view key,
+                                                       std::string& space) const override;
+    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
+
+  private:
+    const storage::WriteSet& writes_;
+    const storage::StateReader& base_;
+};
+
 /// The state after the last block of a path. Lives while `base` and the blocks do.
 class StateAfter {
   public:
@@ -38,21 +53,7 @@ class StateAfter {
     [[nodiscard]] const storage::StateReader& state() const { return *top_; }
 
   private:
-    struct Layer final : storage::StateReader {
-        Layer(const storage::WriteSet& given_writes, const storage::StateReader& given_base)
-            : writes(given_writes), base(given_base) {}
-        [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
-            const auto found = writes.find(key);
-            return found == writes.end() ? base.get(key) : found->second;
-        }
-        void scan(std::string_view prefix, std::string_view from,
-                  const Visit& visit) const override {
-            storage::scan_merged(writes, base, prefix, from, visit);
-        }
-        const storage::WriteSet& writes;
-        const storage::StateReader& base;
-    };
-    std::vector<std::unique_ptr<Layer>> layers_{};
+    std::vector<std::unique_ptr<StateOver>> layers_{};
     const storage::StateReader* top_;
 };
 

@@ -9,8 +9,6 @@
 #include <csignal>
 #include <future>
 
-#include "actors/consensus/chain_opening.hpp"
-#include "actors/consensus/replicated_chain.hpp"
 #include "actors/coordinator/actor.hpp"
 #include "actors/coordinator/job.hpp"
 #include "actors/coordinator/state.hpp"
@@ -23,6 +21,7 @@
 #include "runtime/base/process_limits.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/node/bindings.hpp"
+#include "runtime/node/chain_place.hpp"
 #include "runtime/node/disk_watch.hpp"
 #include "runtime/node/gateway.hpp"
 #include "runtime/node/handlers.hpp"
@@ -30,8 +29,9 @@
 #include "runtime/node/identity.hpp"
 #include "runtime/node/metrics_text.hpp"
 #include "runtime/node/peer_directory.hpp"
-#include "runtime/node/peer_network.hpp"
+#include "runtime/node/replicated_host.hpp"
 #include "runtime/node/scrubber.hpp"
+#include "runtime/node/stop_signals.hpp"
 #include "runtime/registry/openapi.hpp"
 #include "runtime/registry/registry.hpp"
 #include "runtime/supervise/sd_notify.hpp"
@@ -79,9 +79,9 @@ class Node final : public NodeServices, public NodeParts {
         if (!chain.ok()) return chain;
         watch_disk();
         start_actors();
-        const Status linked = link_peers();
-        if (!linked.ok()) return linked;
-        return open_gateway();
+        const Status linked =
+            is_replicated_ ? replicated_.link(config_.peer, *data_, *key_) : Status{};
+        return linked.ok() ? open_gateway() : linked;
     }
 
     void serve() {
@@ -208,7 +208,7 @@ class Node final : public NodeServices, public NodeParts {
         auto key = load_node_key(config::layout_of(config_.node.data_dir).node_key);
         if (!key.ok()) return key.error();
         key_.emplace(std::move(key).value());
-        peers_.emplace(config_.peer, network_, *key_);
+        peers_.emplace(config_.peer, replicated_.network(), *key_);
         auto genesis = load_genesis(config_.node.genesis_file, config_.node.chain);
         if (!genesis.ok()) return genesis.error();
         // A chain of one validator without peers needs nobody's agreement.
@@ -221,99 +221,35 @@ class Node final : public NodeServices, public NodeParts {
         const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
                                  miner::domain_rules()};
         rules_.emplace(domains, &ledger::take_nonce);
-        auto chain = consensus::open_chain(
-            {.files = storage::posix_file_system(),
-             .log_directory = directory_->subpath("log-" + genesis.value().chain),
-             .state_directory = directory_->subpath("state"),
-             .database = {.on_fatal = &stop_for_storage,
-                          .open_files_max = state_files_that_fit(raise_descriptor_limit())},
-             .genesis = genesis.value(),
-             .rules = *rules_,
-             .clock = clock_,
-             .segment_bytes = config_.storage.segment_bytes,
-             .store = {.flush_interval_ms = config_.storage.flush_interval_ms}});
+        auto chain = open_chain_of_node({.directory = *directory_,
+                                         .storage = config_.storage,
+                                         .genesis = genesis.value(),
+                                         .rules = *rules_,
+                                         .clock = clock_,
+                                         .on_fatal = &stop_for_storage});
         if (!chain.ok()) return chain.error();
         database_ = std::move(chain.value().database);
         data_ = std::move(chain.value().data);
-        if (const auto& repair = chain.value().repair) {
-            spdlog::warn(
-                "state_rebuilt blocks={} cause=\"{}\" kept_as={} "
-                "note=\"the log held every block; the damaged state may be deleted\"",
-                repair->blocks, repair->cause, repair->kept_as);
-        }
-        const auto& recovery = data_->recovery();
-        spdlog::info(
-            "chain_recovered chain={} height={} flushed_height={} replayed_blocks={} "
-            "log_bytes_cut={} took_ms={}",
-            data_->genesis().chain, data_->tip().height, recovery.flushed_height,
-            recovery.replayed_blocks, recovery.log_bytes_cut, recovery.took_us / 1000);
-        return is_replicated_ ? open_journal() : Status{};
-    }
-
-    /// What this key promised. Without it a validator listens before it votes: it may have voted
-    /// and forgotten. Whoever makes the key leaves a note that it never voted.
-    Status open_journal() {
-        auto opened = consensus::VoteJournal::open(
-            storage::posix_file_system(), directory_->subpath("votes-" + data_->genesis().chain));
-        if (!opened.ok()) return opened.error();
-        journal_ = std::move(opened.value().journal);
-        restored_.journal = std::move(opened.value().records);
-        const auto& tip = data_->tip();
-        restored_.tip = {tip.height, tip.view, tip.hash, tip.time_unix_ms};
-        simplex_ = consensus::simplex_config(data_->genesis(), key_->public_key(),
-                                             from_big_endian(system_random().bytes(8)));
-        if (!simplex_.self) return {};  // a follower promises nothing
-        const std::string note = directory_->subpath("fresh-key");
-        if (!opened.value().is_new) return remove_fresh_key_note(note);
-        restored_.guard_missing = !has_fresh_key_note(note);
-        if (restored_.guard_missing) return {};
-        restored_.journal = {consensus::simplex::first_guard_record(simplex_)};
-        const Status appended = journal_->append(restored_.journal, true);
-        if (!appended.ok()) return appended;
-        const Status synced = journal_->sync();
-        return synced.ok() ? remove_fresh_key_note(note) : synced;
-    }
-
-    /// Connects to the other nodes of the chain, where it is kept by several.
-    Status link_peers() {
-        if (!is_replicated_) return {};
-        return network_.start(config_.peer, data_->genesis(), data_->genesis_id(), *key_,
-                              {.on_deliveries =
-                                   [this](std::vector<consensus::PeerDelivery> deliveries) {
-                                       caf::anon_send(replica_,
-                                                      consensus::FromPeers{std::move(deliveries)});
-                                   },
-                               .on_link =
-                                   [this](const PublicKey& peer, bool is_up) {
-                                       caf::anon_send(replica_, consensus::PeerLinked{peer, is_up});
-                                   }});
+        return is_replicated_ ? replicated_.open_journal(*directory_, *data_, *key_) : Status{};
     }
 
     consensus::ChainPort start_chain() {
-        if (!is_replicated_) {
-            return consensus::spawn_chain(*system_, {.data = *data_,
-                                                     .ordering = *ordering_,
-                                                     .node_key = *key_,
-                                                     .clock = clock_,
-                                                     .listeners = listeners_,
-                                                     .figures = figures_,
-                                                     .on_fatal = &stop_for_storage,
-                                                     .block_wait_ms = config_.chain.block_wait_ms});
+        if (is_replicated_) {
+            return replicated_.spawn(*system_, {.data = *data_,
+                                                .key = *key_,
+                                                .clock = clock_,
+                                                .listeners = listeners_,
+                                                .figures = figures_,
+                                                .on_fatal = &stop_for_storage});
         }
-        writer_.emplace(&stop_for_storage);
-        replica_ = consensus::spawn_replicated_chain(*system_, {.data = *data_,
-                                                                .journal = *journal_,
-                                                                .writer = *writer_,
-                                                                .links = network_,
-                                                                .node_key = *key_,
-                                                                .clock = clock_,
-                                                                .listeners = listeners_,
-                                                                .figures = figures_,
-                                                                .replication = replication_,
-                                                                .on_fatal = &stop_for_storage,
-                                                                .config = simplex_,
-                                                                .restored = std::move(restored_)});
-        return replica_;
+        return consensus::spawn_chain(*system_, {.data = *data_,
+                                                 .ordering = *ordering_,
+                                                 .node_key = *key_,
+                                                 .clock = clock_,
+                                                 .listeners = listeners_,
+                                                 .figures = figures_,
+                                                 .on_fatal = &stop_for_storage,
+                                                 .block_wait_ms = config_.chain.block_wait_ms});
     }
 
     void watch_disk() {
@@ -348,7 +284,7 @@ class Node final : public NodeServices, public NodeParts {
     /// Idempotent. Nobody may ask the actors any more.
     void stop_actors() {
         if (!system_) return;
-        network_.stop();
+        replicated_.stop_links();
         for (const auto& actor :
              {caf::actor_cast<caf::actor>(events_), caf::actor_cast<caf::actor>(coordinator_),
               caf::actor_cast<caf::actor>(watch_), caf::actor_cast<caf::actor>(chain_)}) {
@@ -359,8 +295,7 @@ class Node final : public NodeServices, public NodeParts {
         coordinator_ = nullptr;
         watch_ = nullptr;
         chain_ = nullptr;
-        replica_ = nullptr;
-        writer_.reset();  // writes what it was given; whom it would tell is gone
+        replicated_.stop_writer();
         system_->await_all_actors_done();
     }
 
@@ -470,14 +405,8 @@ class Node final : public NodeServices, public NodeParts {
                    ": it takes nothing new.";
         }
         probe_.look();
-        if (is_replicated_) {
-            const auto state = replication_.get();
-            if (state.reachable_weight < state.quorum_weight) {
-                return "Too few of the chain's validators can be reached: weight " +
-                       std::to_string(state.reachable_weight) + " of the " +
-                       std::to_string(state.quorum_weight) + " that must agree.";
-            }
-        }
+        auto apart = is_replicated_ ? replicated_.problem() : "";
+        if (!apart.empty()) return apart;
         if (const auto refusal = disk_watch_->refusal()) return refusal->what + " " + refusal->why;
         if (const auto rot = scrubber_->figures().first_damage) return rot->what + " " + rot->why;
         return probe_.state().problem;
@@ -519,15 +448,9 @@ class Node final : public NodeServices, public NodeParts {
     caf::actor_system_config actor_config_{};
     std::optional<caf::actor_system> system_{};
     bool is_replicated_ = false;
-    std::unique_ptr<consensus::VoteJournal> journal_{};
-    consensus::simplex::Config simplex_{};
-    consensus::simplex::Restored restored_{};
-    consensus::ReplicationFigures replication_{};
-    std::optional<consensus::DurableWriter> writer_{};
-    PeerNetwork network_{};
+    ReplicatedHost replicated_{};
     std::optional<LinkedPeers> peers_{};
     consensus::ChainPort chain_{};
-    consensus::ReplicatedChainActor replica_{};
     const std::shared_ptr<consensus::SubmissionInbox> inbox_ =
         std::make_shared<consensus::SubmissionInbox>();
     coordinator::CoordinatorActor coordinator_{};
@@ -543,17 +466,6 @@ class Node final : public NodeServices, public NodeParts {
     std::uint64_t height_at_start_ = 0;
     std::uint64_t data_bytes_at_start_ = 0;
 };
-
-/// Signals arrive as reads of a descriptor, so that no handler runs in the middle of something.
-int block_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN);  // a write beyond a size limit then fails with a reason
-    return ::signalfd(-1, &set, SFD_CLOEXEC);
-}
 
 int fail(const Error& error) {
     std::fputs(render_error(error).c_str(), stderr);

@@ -1,0 +1,38 @@
+#include "runtime/node/chain_place.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "runtime/base/process_limits.hpp"
+
+namespace ait::node {
+
+Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place) {
+    auto chain = consensus::open_chain(
+        {.files = storage::posix_file_system(),
+         .log_directory = place.directory.subpath("log-" + place.genesis.chain),
+         .state_directory = place.directory.subpath("state"),
+         .database = {.on_fatal = place.on_fatal,
+                      .open_files_max = state_files_that_fit(raise_descriptor_limit())},
+         .genesis = place.genesis,
+         .rules = place.rules,
+         .clock = place.clock,
+         .segment_bytes = place.storage.segment_bytes,
+         .store = {.flush_interval_ms = place.storage.flush_interval_ms}});
+    if (!chain.ok()) return chain;
+    if (const auto& repair = chain.value().repair) {
+        spdlog::warn(
+            "state_rebuilt blocks={} cause=\"{}\" kept_as={} "
+            "note=\"the log held every block; the damaged state may be deleted\"",
+            repair->blocks, repair->cause, repair->kept_as);
+    }
+    const auto& data = *chain.value().data;
+    const auto& recovery = data.recovery();
+    spdlog::info(
+        "chain_recovered chain={} height={} flushed_height={} replayed_blocks={} "
+        "log_bytes_cut={} took_ms={}",
+        data.genesis().chain, data.tip().height, recovery.flushed_height, recovery.replayed_blocks,
+        recovery.log_bytes_cut, recovery.took_us / 1000);
+    return chain;
+}
+
+}  // namespace ait::node

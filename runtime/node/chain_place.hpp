@@ -1,0 +1,23 @@
+#pragma once
+
+// Where a node keeps its chain, opened: the block log and the state in its data directory.
+
+#include "actors/consensus/chain_opening.hpp"
+#include "runtime/config/node_config.hpp"
+#include "storage/data_directory.hpp"
+
+namespace ait::node {
+
+struct ChainOfNode {
+    const storage::DataDirectory& directory;
+    const config::StorageSection& storage;
+    const consensus::Genesis& genesis;
+    const consensus::RuleSet& rules;  ///< outlives the chain
+    const Clock& clock;
+    storage::StorageFatal on_fatal;
+};
+/// Says in the log what recovery did. Errors: those of consensus::open_chain. Blocks for as long as
+/// replaying takes.
+Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place);
+
+}  // namespace ait::node

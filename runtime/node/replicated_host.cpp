@@ -1,0 +1,78 @@
+#include "runtime/node/replicated_host.hpp"
+
+#include <caf/all.hpp>
+
+#include "runtime/node/identity.hpp"
+#include "storage/file_system.hpp"
+
+namespace ait::node {
+
+Status ReplicatedHost::open_journal(const storage::DataDirectory& directory,
+                                    const consensus::ChainData& data,
+                                    const crypto::SecretKey& key) {
+    auto opened = consensus::VoteJournal::open(storage::posix_file_system(),
+                                               directory.subpath("votes-" + data.genesis().chain));
+    if (!opened.ok()) return opened.error();
+    journal_ = std::move(opened.value().journal);
+    restored_.journal = std::move(opened.value().records);
+    const auto& tip = data.tip();
+    restored_.tip = {tip.height, tip.view, tip.hash, tip.time_unix_ms};
+    config_ = consensus::simplex_config(data.genesis(), key.public_key(),
+                                        from_big_endian(system_random().bytes(8)));
+    if (!config_.self) return {};  // a follower promises nothing
+    const std::string note = directory.subpath("fresh-key");
+    if (!opened.value().is_new) return remove_fresh_key_note(note);
+    restored_.guard_missing = !has_fresh_key_note(note);
+    if (restored_.guard_missing) return {};
+    restored_.journal = {consensus::simplex::first_guard_record(config_)};
+    const Status appended = journal_->append(restored_.journal, true);
+    if (!appended.ok()) return appended;
+    const Status synced = journal_->sync();
+    return synced.ok() ? remove_fresh_key_note(note) : synced;
+}
+
+consensus::ChainPort ReplicatedHost::spawn(caf::actor_system& system, const Parts& parts) {
+    writer_.emplace(parts.on_fatal);
+    chain_ = consensus::spawn_replicated_chain(system, {.data = parts.data,
+                                                        .journal = *journal_,
+                                                        .writer = *writer_,
+                                                        .links = network_,
+                                                        .node_key = parts.key,
+                                                        .clock = parts.clock,
+                                                        .listeners = parts.listeners,
+                                                        .figures = parts.figures,
+                                                        .replication = replication_,
+                                                        .on_fatal = parts.on_fatal,
+                                                        .config = config_,
+                                                        .restored = std::move(restored_)});
+    return chain_;
+}
+
+Status ReplicatedHost::link(const config::PeerSection& section, const consensus::ChainData& data,
+                            const crypto::SecretKey& key) {
+    return network_.start(section, data.genesis(), data.genesis_id(), key,
+                          {.on_deliveries =
+                               [chain = chain_](std::vector<consensus::PeerDelivery> deliveries) {
+                                   caf::anon_send(chain,
+                                                  consensus::FromPeers{std::move(deliveries)});
+                               },
+                           .on_link =
+                               [chain = chain_](const PublicKey& peer, bool is_up) {
+                                   caf::anon_send(chain, consensus::PeerLinked{peer, is_up});
+                               }});
+}
+
+void ReplicatedHost::stop_writer() {
+    chain_ = nullptr;
+    writer_.reset();
+}
+
+std::string ReplicatedHost::problem() const {
+    const auto now = state();
+    if (now.reachable_weight >= now.quorum_weight) return "";
+    return "Too few of the chain's validators can be reached: weight " +
+           std::to_string(now.reachable_weight) + " of the " + std::to_string(now.quorum_weight) +
+           " that must agree.";
+}
+
+}  // namespace ait::node

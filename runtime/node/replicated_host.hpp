@@ -1,0 +1,61 @@
+#pragma once
+
+// What a node needs to keep a chain together with others: the journal of its votes, the writer, the
+// links, and the actor that they serve.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/consensus/replicated_chain.hpp"
+#include "runtime/node/peer_network.hpp"
+#include "storage/data_directory.hpp"
+
+namespace ait::node {
+
+class ReplicatedHost {
+  public:
+    /// All outlive it.
+    struct Parts {
+        consensus::ChainData& data;
+        const crypto::SecretKey& key;
+        const Clock& clock;
+        consensus::BlockListeners& listeners;
+        consensus::ChainFigures& figures;
+        std::function<void(const Error&)> on_fatal;
+    };
+    ReplicatedHost() = default;
+    ReplicatedHost(const ReplicatedHost&) = delete;
+    ReplicatedHost& operator=(const ReplicatedHost&) = delete;
+
+    /// Reads what this key promised. Without it a validator listens before it votes: it may have
+    /// voted and forgotten. Whoever makes the key leaves a note that it never voted. Errors: those
+    /// of VoteJournal.
+    Status open_journal(const storage::DataDirectory& directory, const consensus::ChainData& data,
+                        const crypto::SecretKey& key);
+    /// After open_journal().
+    consensus::ChainPort spawn(caf::actor_system& system, const Parts& parts);
+    /// After spawn(): connects to the other nodes. Errors: those of PeerNetwork::start.
+    Status link(const config::PeerSection& section, const consensus::ChainData& data,
+                const crypto::SecretKey& key);
+
+    void stop_links() { network_.stop(); }
+    /// Writes what it was given; the actor that it would tell may be gone.
+    void stop_writer();
+
+    [[nodiscard]] const PeerNetwork& network() const { return network_; }
+    [[nodiscard]] consensus::ReplicationState state() const { return replication_.get(); }
+    /// Why nothing can become final here; empty when it can.
+    [[nodiscard]] std::string problem() const;
+
+  private:
+    std::unique_ptr<consensus::VoteJournal> journal_{};
+    consensus::simplex::Config config_{};
+    consensus::simplex::Restored restored_{};
+    consensus::ReplicationFigures replication_{};
+    std::optional<consensus::DurableWriter> writer_{};
+    PeerNetwork network_{};
+    consensus::ReplicatedChainActor chain_{};
+};
+
+}  // namespace ait::node
