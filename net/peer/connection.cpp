@@ -178,10 +178,10 @@ void PeerConnection::flush() {
                     return;
                 }
             }
-            slot_->flushed_us = PeerCore::now_us();
             // A failure of TLS stays, and ends the connection with the next read.
             if (!encrypt(core_->chunks)) return;
         }
+        slot_->flushed_us = PeerCore::now_us();
     }
     core_->run([self] { self->flush(); });
 }

@@ -90,9 +90,13 @@ std::shared_ptr<PeerConnection> needs_flush(PeerSlot& slot) {
 /// at a time; a message that comes alone goes from here, because waking a thread costs more.
 void write_soon(PeerCore& core, const std::shared_ptr<PeerSlot>& slot,
                 const std::shared_ptr<PeerConnection>& writer) {
-    const std::int64_t now_us = PeerCore::now_us();
-    const bool is_alone = now_us - slot->flushed_us.exchange(now_us) > alone_us;
-    if (is_alone && !core.is_io_thread() && writer->flush_here()) return;
+    const bool is_alone = PeerCore::now_us() - slot->flushed_us.load() > alone_us;
+    if (is_alone && !core.is_io_thread()) {
+        const bool is_written = writer->flush_here();
+        // The end counts, not the beginning: or no burst on a slow machine would look like one.
+        slot->flushed_us = PeerCore::now_us();
+        if (is_written) return;
+    }
     core.run([slot] {
         if (slot->link) slot->link->flush();
     });
