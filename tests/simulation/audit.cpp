@@ -96,18 +96,18 @@ void Audit::vote_signed(std::uint32_t member, const simplex::Statement& statemen
     voices.push_back({statement.block, bit});
 }
 
-bool Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement) {
+void Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement) {
     View* view = at(statement.view);
     if (view == nullptr) {
         breached("a vote for an absurd view left an honest node");
-        return false;
+        return;
     }
     const std::uint64_t bit = std::uint64_t{1} << member;
     const bool is_old = statement.kind == VoteKind::nullify ? (view->sent_nullify & bit) != 0
                         : statement.kind == VoteKind::notarize
                             ? view->sent_notarize[member] == statement.block
                             : view->sent_finalize[member] == statement.block;
-    if (is_old) return false;  // said again, perhaps from what others told it
+    if (is_old) return;  // said again, perhaps from what others told it
     if (statement.view <= forgotten_[member])
         breached("a wiped node voted where it may have voted" + place(member, statement.view));
     highest_sent_[member] = std::max(highest_sent_[member], statement.view);
@@ -115,7 +115,7 @@ bool Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement)
         view->sent_nullify |= bit;
         if (!view->sent_finalize[member].is_zero())
             breached("R4: nullify after finalize" + place(member, statement.view));
-        return true;
+        return;
     }
     const bool is_notarize = statement.kind == VoteKind::notarize;
     Hash& sent = is_notarize ? view->sent_notarize[member] : view->sent_finalize[member];
@@ -126,13 +126,12 @@ bool Audit::vote_sent(std::uint32_t member, const simplex::Statement& statement)
     sent = statement.block;
     if (is_notarize) {
         check_grounds(member, statement);
-        return true;
+        return;
     }
     if ((view->sent_nullify & bit) != 0)
         breached("R3: finalize after nullify" + place(member, statement.view));
     if (!is_proved(view->notarized, statement.block))
         breached("R3: finalize without a notarization" + place(member, statement.view));
-    return true;
 }
 
 void Audit::check_grounds(std::uint32_t member, const simplex::Statement& statement) {

@@ -30,8 +30,7 @@ class Audit {
     /// Any key signs, in whatever memory.
     void vote_signed(std::uint32_t member, const simplex::Statement& statement);
     /// An honest member's vote leaves its node.
-    /// Gives whether it was never said before.
-    bool vote_sent(std::uint32_t member, const simplex::Statement& statement);
+    void vote_sent(std::uint32_t member, const simplex::Statement& statement);
     /// The member lost its disk: nothing it voted in may be voted in again.
     void forgot(std::uint32_t member) { forgotten_[member] = highest_sent_[member]; }
     /// An honest node says that a block is final.

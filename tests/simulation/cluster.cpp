@@ -96,7 +96,12 @@ void Cluster::on_signed(std::uint32_t index, const simplex::Statement& statement
     if (node.is_unreadable) audit_.breached("a node votes on a journal that it cannot read");
     const bool is_synced =
         std::find(node.synced.begin(), node.synced.end(), statement) != node.synced.end();
-    if (is_honest(node) && !is_synced) node.unsynced.push_back({statement, 0});
+    if (!is_honest(node) || is_synced) return;
+    // What it takes from its journal was executed in the life before.
+    const bool is_finalize = statement.kind == consensus::VoteKind::finalize;
+    if (is_finalize && node.core && !node.app.knows(statement.block))
+        audit_.breached("a node finalizes a block that it does not have");
+    node.unsynced.push_back({statement, 0});
 }
 
 void Cluster::push(std::int64_t at, Event event) {
@@ -198,6 +203,7 @@ void Cluster::start_node(std::uint32_t index) {
 #ifdef AIT_SIMPLEX_PLANTED
     simplex::planted_bug = options_.bug;
 #endif
+    AIT_ASSERT(!node.core);
     node.core.emplace(std::move(own), std::move(restored), *node.authenticator);
     // What it signs again while it reads its journal is on disk.
     for (const auto& vote : node.unsynced) node.synced.push_back(vote.statement);

@@ -59,6 +59,8 @@ Outputs Core::Engine::step(Input input, Now now) {
         settle();
     }
     flush();
+    for (auto& output : work_) out_.push_back(std::move(output));
+    work_.clear();
     Outputs out;
     out.swap(out_);
     return out;
@@ -100,6 +102,12 @@ void Core::Engine::take(Received input) {
         return;
     }
     const WireKind kind = prefix.value().kind;
+    const bool is_for_all =
+        kind == WireKind::status || kind == WireKind::want_block || kind == WireKind::want_final;
+    if (now_.steady_ms < peer->ignored_until_ms || (!is_member(input.peer) && !is_for_all)) {
+        ++counters_.refused_requests;  // followers ask; only members tell
+        return;
+    }
     // Where peers stand and blocks that are final are the same in all epochs.
     const bool any_epoch =
         kind == WireKind::status || kind == WireKind::want_final || kind == WireKind::final_blocks;

@@ -29,6 +29,7 @@ struct PeerState {
     std::int64_t tokens = 0;         ///< answers and errors that it may still cost
     std::int64_t tokens_at_ms = 0;
     std::int64_t demoted_until_ms = 0;  ///< it claimed blocks that it did not deliver
+    std::int64_t ignored_until_ms = 0;  ///< it sent too many false signatures
     std::int64_t asked_at_ms = -never_ms;
 };
 
@@ -259,6 +260,7 @@ class Core::Engine {
     std::string proposal_to_send_{};  ///< encoded; empty: none
     std::deque<std::pair<std::uint64_t, Output>> held_{};
     Outputs out_{};
+    Outputs work_{};  ///< Execute and Build: what takes long comes after what others wait for
 };
 
 }  // namespace ait::consensus::simplex

@@ -40,7 +40,17 @@ void Core::Engine::refresh_wants() {
         std::uint64_t view = 0;
         if (const Hash* missing = missing_of_final_chain(view)) add(view, *missing);
         for (const auto& state : views_) {
-            if (state->notarized) add(state->view, state->notarized->statement.block);
+            if (!state->notarized) continue;
+            // Ancestors of what is notarized are notarized (L4), also where this node only holds
+            // the nullification of their view.
+            const Hash* hash = &state->notarized->statement.block;
+            std::uint64_t missing_view = state->view;
+            for (const BlockNode* node = blocks_.find(*hash); node != nullptr && *hash != tip_.hash;
+                 node = blocks_.find(*hash)) {
+                hash = &node->parent;
+                missing_view = node->parent_view;
+            }
+            if (missing_view > tip_.view) add(missing_view, *hash);
         }
     }
     wants_ = std::move(wants);

@@ -29,7 +29,10 @@ bool Core::Engine::verify(Peer peer, const SignedStatement& vote) {
     ++counters_.signatures_checked;
     if (authenticator_.verify(vote.member, vote.statement, vote.signature)) return true;
     ++counters_.bad_signatures;
-    spend(peer, bad_signature_tokens);
+    // An honest peer passes on only what it has verified, so this one is not heard for a while.
+    PeerState* state = peer_state(peer);
+    if (!spend(peer, bad_signature_tokens) && state != nullptr)
+        state->ignored_until_ms = now_.steady_ms + 10 * config_.delta_ms;
     return false;
 }
 

@@ -85,7 +85,7 @@ void Core::Engine::propose() {
     build.empty = !has_work || build.height > tip_.height + unfinal_depth_max ||
                   extends_unfinal_epoch_end(build.parent);
     build_is_empty_ = build.empty;
-    out_.push_back(build);
+    work_.push_back(build);
 }
 
 void Core::Engine::take(NothingToBuild input) {

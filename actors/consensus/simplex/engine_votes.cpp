@@ -111,7 +111,7 @@ void Core::Engine::execute_ready() {
             continue;
         }
         node->state = BlockState::executing;
-        out_.push_back(Execute{node->hash, node->parent, node->height, node->block});
+        work_.push_back(Execute{node->hash, node->parent, node->height, node->block});
     }
 }
 
