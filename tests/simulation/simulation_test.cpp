@@ -62,7 +62,7 @@ constexpr Recorded recorded_bugs[] = {
     Recorded{Bug::mute_one_view_short, 185},
     Recorded{Bug::stale_answers_counted, 2074},
     Recorded{Bug::restart_drops_votes, 224},
-    Recorded{Bug::laggard_not_answered, 826},
+    Recorded{Bug::laggard_not_answered, 2798},
     Recorded{Bug::idle_tip_left_unfinal, 30},
     Recorded{Bug::only_leader_starts_clock, 10},
     Recorded{Bug::long_request_ignored, 3},
