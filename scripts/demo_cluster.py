@@ -110,6 +110,11 @@ def cluster_forms(story, cluster):
                 int((time.monotonic() - began) * 1000), ["aitbc", "status"])
 
 
+def funds_at(cluster, node, address):
+    balance = cluster.try_ask(node, "wallet", "balance", address)
+    return Decimal(balance["available"]) if balance else None
+
+
 def newcomers(cluster, known):
     """The address of an active miner that was not there before."""
     listed = cluster.try_ask("node-1", "miner", "list", "--status", "active") or {"items": []}
@@ -120,8 +125,9 @@ def people_come(story, cluster, real_model):
     story.chapter("A client at the first node, miners beside the second and third")
     cluster.ask("node-1", "wallet", "create", "--name", "default", "--no-password", "--use", "--out-file", cluster.folder / "seed")
     _, took_ms, shown = cluster.ask("node-1", "wallet", "faucet", "--amount", "1000")
-    there, _, _ = cluster.ask("node-3", "wallet", "balance")
-    story.check("funded", Decimal(there["available"]) == 1000, "1000 AIT, paid out at node-1 and seen at node-3", took_ms, shown)
+    address = cluster.ask("node-1", "wallet", "show")[0]["address"]
+    there = cluster.until(lambda: funds_at(cluster, "node-3", address) == 1000, 10)
+    story.check("funded", there, "1000 AIT, paid out at node-1 and seen at node-3", took_ms, shown)
     environment = dict(story.environment)
     if not real_model:
         environment["AITBC_MINER__MODEL"] = SLOW_SYNTHETIC

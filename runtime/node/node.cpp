@@ -405,8 +405,7 @@ class Node final : public NodeServices, public NodeParts {
                    ": it takes nothing new.";
         }
         probe_.look();
-        auto apart = is_replicated_ ? replicated_.problem() : "";
-        if (!apart.empty()) return apart;
+        if (auto apart = replicated_.problem(); !apart.empty()) return apart;
         if (const auto refusal = disk_watch_->refusal()) return refusal->what + " " + refusal->why;
         if (const auto rot = scrubber_->figures().first_damage) return rot->what + " " + rot->why;
         return probe_.state().problem;

@@ -45,7 +45,7 @@ class ReplicatedHost {
 
     [[nodiscard]] const PeerNetwork& network() const { return network_; }
     [[nodiscard]] consensus::ReplicationState state() const { return replication_.get(); }
-    /// Why nothing can become final here; empty when it can.
+    /// Why nothing can become final here; empty when it can, or when the chain needs nobody else.
     [[nodiscard]] std::string problem() const;
 
   private:
