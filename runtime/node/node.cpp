@@ -59,7 +59,6 @@ class Node final : public NodeServices, public NodeParts {
           clock_(system_clock()),
           live_config_(loaded, sources, clock_),
           probe_(*this, figures_) {}
-
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
     /// A node that could not open stops here what it had started.
