@@ -126,7 +126,9 @@ TEST(PeerLink, fails_all_pending_requests_when_the_link_ends_and_comes_back) {
     pair.low->stop();
     EXPECT_TRUE(pair.high->wait([&] { return failed == 100; }));
     ASSERT_TRUE(pair.high->wait_down(pair.low->key()));
-    EXPECT_EQ(pair.high->changes().back().why, PeerEnd::stopping);
+    // A node that stops does not wait: its last word may be lost with what it has not read.
+    const PeerEnd why = pair.high->changes().back().why;
+    EXPECT_TRUE(why == PeerEnd::stopping || why == PeerEnd::closed_by_peer);
 
     TestNode again(pair.low->options.name[0], pair.low->options.name);
     ASSERT_EQ(again.key(), pair.low->key());
