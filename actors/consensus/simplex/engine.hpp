@@ -147,6 +147,7 @@ class Core::Engine {
     [[nodiscard]] ProofList proposal_proofs(const BlockNode& node) const;
     [[nodiscard]] bool extends_unfinal_epoch_end(const Hash& parent) const;
     [[nodiscard]] bool tip_is_unfinal() const;
+    [[nodiscard]] std::uint64_t notarized_depth() const;
 
     // engine_final.cpp: delivery in order of height
     void mark_final();

@@ -38,9 +38,11 @@ void Core::Engine::refresh_wants() {
     };
     if (!ended_ && !planted(Bug::body_never_fetched)) {
         std::uint64_t view = 0;
-        if (const Hash* missing = missing_of_final_chain(view)) add(view, *missing);
+        const Hash* missing = missing_of_final_chain(view);
+        if (missing != nullptr) add(view, *missing);
         for (const auto& state : views_) {
-            if (!state->notarized) continue;
+            // What is above a hole in the final chain cannot be executed yet.
+            if (!state->notarized || missing != nullptr) continue;
             // Ancestors of what is notarized are notarized (L4), also where this node only holds
             // the nullification of their view.
             const Hash* hash = &state->notarized->statement.block;
@@ -180,9 +182,10 @@ void Core::Engine::on_final_blocks(Peer peer, std::string_view message) {
     // The newest certificate is worth as much as one that came by itself: it leads into later
     // views.
     if (last) on_certificate(std::move(last));
-    if (!brought_something && state.final_height > tip_.height &&
-        !planted(Bug::liar_asked_forever)) {
-        // It claimed blocks that it does not deliver: others first, for a while.
+    const bool takes_back = answer.final_height < state.final_height;
+    if (!brought_something && takes_back && !planted(Bug::liar_asked_forever)) {
+        // It claimed blocks that it does not have: others first, for a while. (Who has them and is
+        // only busy keeps its turn; the turns go round anyway.)
         state.final_height = answer.final_height;
         state.demoted_until_ms =
             std::max(state.demoted_until_ms, now_.steady_ms + 20 * config_.delta_ms);

@@ -17,6 +17,16 @@ bool Core::Engine::tip_is_unfinal() const {
     return notarized_view_ > certified_view_ && !planted(Bug::idle_tip_left_unfinal);
 }
 
+std::uint64_t Core::Engine::notarized_depth() const {
+    std::uint64_t height = tip_.height;
+    for (const auto& node : blocks_.nodes()) {
+        const ViewState* state = views_.find(node->view);
+        if (state != nullptr && state->notarized && state->notarized->statement.block == node->hash)
+            height = std::max(height, node->height);
+    }
+    return height - tip_.height;
+}
+
 bool Core::Engine::extends_unfinal_epoch_end(const Hash& parent) const {
     for (const BlockNode* at = blocks_.find(parent); at != nullptr; at = blocks_.find(at->parent)) {
         if (at->ends_epoch) return true;
@@ -67,7 +77,10 @@ void Core::Engine::propose() {
     }
     const bool finish_tip = tip_is_unfinal() && refused_empty_view_ != view_ &&
                             now_.steady_ms >= entered_ms_ + timeout_ms();
-    const bool has_work = work_waiting_ && idle_view_ != view_;
+    // Deep above the final tip only the clock makes blocks, and they are empty: they shall finish
+    // what is there, not run ahead of it at the speed of the network.
+    const bool is_deep = notarized_depth() >= unfinal_depth_max;
+    const bool has_work = work_waiting_ && idle_view_ != view_ && !is_deep;
     if (!has_work && !finish_tip) {
         empty_at_ms_ = tip_is_unfinal() ? entered_ms_ + timeout_ms() : never_ms;
         return;
@@ -82,8 +95,7 @@ void Core::Engine::propose() {
     }
     empty_at_ms_ = never_ms;
     build_view_ = view_;
-    build.empty = !has_work || build.height > tip_.height + unfinal_depth_max ||
-                  extends_unfinal_epoch_end(build.parent);
+    build.empty = !has_work || extends_unfinal_epoch_end(build.parent);
     build_is_empty_ = build.empty;
     work_.push_back(build);
 }
