@@ -11,55 +11,13 @@ import time
 import cluster_net
 import harness
 import wire
+from cluster_load import Work
 from cluster_nodes import Cluster, Node, same_chains
 from disk_full import Disk
 from scripted import Account
 from story import until
 
-ALONE_S = 4  # how long nothing may happen where nothing is allowed to happen
 CLOCK_SHIM = pathlib.Path(__file__).resolve().parent / "clock_offset.c"
-
-
-class Work:
-    """Payments at any node: what shows that the chain goes on."""
-
-    def __init__(self, story, cluster, seed):
-        self.story = story
-        self.account = Account(cluster.nodes[0], f"payer {seed}")
-        self.target = wire.blake2b(b"payee", 20)
-        self.count = 0
-        answer = self.account.faucet("1000")
-        story.need(answer.status == 200, "an account is funded", answer)
-
-    def done_at(self, node, seconds=20):
-        """How long one payment took through this node; None when it was not done in time."""
-        began = time.monotonic()
-        self.count += 1
-        self.account.home = node
-        key = f"payment-{self.count}"
-        done = until(
-            lambda: self.account.transfer(self.target, 1, key).status == 200, seconds, 0.02
-        )
-        return time.monotonic() - began if done else None
-
-    def goes_on(self, nodes, sentence):
-        times = [self.done_at(node) for node in nodes]
-        text = ", ".join(f"{each:.2f}" for each in times if each is not None)
-        return self.story.check(
-            None not in times, f"{sentence} (payments took {text} s)", self.state(nodes)
-        )
-
-    def stands_still(self, node, sentence, seconds=ALONE_S):
-        height = node.height()
-        self.story.check(
-            self.done_at(node, seconds) is None and node.height() == height,
-            f"{sentence} (tried for {seconds} s)",
-            self.state([node]),
-        )
-
-    @staticmethod
-    def state(nodes):
-        return "".join(node.last_words() for node in nodes)
 
 
 class Faults:
@@ -145,7 +103,9 @@ class Faults:
         for number in range(times):
             node.kill()
             node.start(wait=False)
-            until(lambda: node.said("chain_recovered", 0) or not node.is_running(), number % 4, 0.01)
+            until(
+                lambda: node.said("chain_recovered", 0) or not node.is_running(), number % 4, 0.01
+            )
         self.work.goes_on(others, "the others go on")
         self.story.check(node.is_up(), "it comes up in the end", node.last_words())
         self.is_back(node, "it catches up")
@@ -262,8 +222,9 @@ class Faults:
         for each in self.nodes:
             each.mark()
         twin.start()
-        self.said(twin, ("peer_refused", "duplicate_key"), "the copy is told that its key is in use")
-        self.said(others[0], ("peer_refused", "duplicate_key"), "and the others tell of it")
+        refused = ("peer_refused", "duplicate_key")
+        self.said(twin, refused, "the copy is told that its key is in use")
+        self.said(others[0], refused, "and the others tell of it")
         self.work.goes_on(self.nodes, "the cluster goes on with the first")
         if self.network.can_cut:
             self.both_have_voted(node, twin, others)
@@ -276,7 +237,9 @@ class Faults:
     def both_have_voted(self, node, twin, others):
         """The first is cut off, the copy takes its place and votes; then the first comes back."""
         self.network.part([node.machine], [each.machine for each in (twin, *others)])
-        linked = until(lambda: all(twin.said(("peer_up", each.short_key), 0) for each in others), 30)
+        linked = until(
+            lambda: all(twin.said(("peer_up", each.short_key), 0) for each in others), 30
+        )
         self.story.check(
             bool(linked), "when the first is cut off, the copy takes its place", twin.last_words()
         )

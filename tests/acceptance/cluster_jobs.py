@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Jobs across nodes: a client on one, miners on others. Miners, nodes and whole machines die in the
-middle of a job; it is done elsewhere or goes on, is paid once, and its receipt verifies anywhere."""
+"""Jobs across nodes: a client on one, miners on others. Miners, nodes and whole machines die in
+the middle of a job; it is done elsewhere or goes on, is paid once, and its receipt verifies
+anywhere."""
 
 import signal
 import time

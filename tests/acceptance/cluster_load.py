@@ -5,9 +5,11 @@ import collections
 import time
 
 import kill9
+import wire
 from scripted import Account
-from story import Answer, micro
+from story import Answer, micro, until
 
+ALONE_S = 4  # how long nothing may happen where nothing is allowed to happen
 NOT_THERE_YET = b"has not reached that height"
 
 
@@ -101,6 +103,29 @@ class Miner(Patient, kill9.Miner):
         return answer
 
 
+class Asker(kill9.Load):
+    """Asks without a key, and so never twice for one thing: what it gets lies between what was
+    answered and what was asked."""
+
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.asked, self.good, self.overtaken = 0, 0, 0
+        self.acknowledged, self.history = {}, []
+
+    def turn(self):
+        self.asked += 1
+        asked = time.monotonic()
+        answer = self.account.faucet("1")
+        if answer.status == 200:
+            document = answer.json()
+            self.good += 1
+            self.acknowledged[document["transaction_hash"]] = document["height"]
+            self.history.append((asked, time.monotonic(), document["height"]))
+        elif answer.status not in kill9.UNKNOWN:
+            self.strange.append((answer.status, answer.body[:300]))
+        time.sleep(self.random.random() * 0.2)
+
+
 class Crowd:
     """Everybody who uses the cluster at once, spread over its nodes."""
 
@@ -123,7 +148,8 @@ class Crowd:
             Sender(account("sender", i), fresh(), stop, self.receiver) for i in range(count)
         ]
         self.miners = [Miner(account("miner", i + 1), fresh(), stop) for i in range(2)]
-        self.loads = [*self.clients, *self.senders, *self.miners]
+        self.askers = [Asker(account("asker", i), fresh(), stop) for i in range(count)]
+        self.loads = [*self.clients, *self.senders, *self.miners, *self.askers]
 
     def prepare(self):
         for load in (*self.clients, *self.senders):
@@ -155,7 +181,7 @@ class Crowd:
     def names(self):
         return {
             load: f"{type(load).__name__.lower()} {each}"
-            for loads in (self.clients, self.senders, self.miners)
+            for loads in (self.clients, self.senders, self.miners, self.askers)
             for each, load in enumerate(loads)
         }
 
@@ -272,6 +298,12 @@ def money_agrees(story, crowd, node):
         f"{node}: {count} payments have moved their sum, once",
         (received, sums, left),
     )
+    given = [(load.good, total_of(load.account) / 1_000_000, load.asked) for load in crowd.askers]
+    story.check(
+        all(answered <= got <= asked for answered, got, asked in given),
+        f"{node}: who asked without a key got each answered wish, and none twice",
+        given,
+    )
     supply = node.get("/api/v1/supply")
     parts = sum(micro(supply[part]) for part in ("available", "staked", "unbonding", "escrow"))
     story.check(
@@ -304,3 +336,45 @@ def keys_are_remembered(story, crowd, nodes, random, count=20):
     story.check(
         not wrong, f"{tried} acknowledged keys, sent again to any node, answer as before", wrong[:3]
     )
+
+
+class Work:
+    """Payments at any node: what shows that the chain goes on."""
+
+    def __init__(self, story, cluster, seed):
+        self.story = story
+        self.account = Account(cluster.nodes[0], f"payer {seed}")
+        self.target = wire.blake2b(b"payee", 20)
+        self.count = 0
+        answer = self.account.faucet("1000")
+        story.need(answer.status == 200, "an account is funded", answer)
+
+    def done_at(self, node, seconds=20):
+        """How long one payment took through this node; None when it was not done in time."""
+        began = time.monotonic()
+        self.count += 1
+        self.account.home = node
+        key = f"payment-{self.count}"
+        done = until(
+            lambda: self.account.transfer(self.target, 1, key).status == 200, seconds, 0.02
+        )
+        return time.monotonic() - began if done else None
+
+    def goes_on(self, nodes, sentence):
+        times = [self.done_at(node) for node in nodes]
+        text = ", ".join(f"{each:.2f}" for each in times if each is not None)
+        return self.story.check(
+            None not in times, f"{sentence} (payments took {text} s)", self.state(nodes)
+        )
+
+    def stands_still(self, node, sentence, seconds=ALONE_S):
+        height = node.height()
+        self.story.check(
+            self.done_at(node, seconds) is None and node.height() == height,
+            f"{sentence} (tried for {seconds} s)",
+            self.state([node]),
+        )
+
+    @staticmethod
+    def state(nodes):
+        return "".join(node.last_words() for node in nodes)

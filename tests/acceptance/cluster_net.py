@@ -15,7 +15,10 @@ IN_ROOM = "AITBC_IN_NET_ROOM"
 NOBODY = "02:de:ad:00:00:01"
 # In the room: our own names of network namespaces, and a try of all that is needed.
 FURNISH = "mount -t tmpfs tmpfs /run && mkdir /run/netns"
-TRY = FURNISH + " && ip netns add a && ip -n a link add br0 type bridge && nsenter --net=/run/netns/a true"
+TRY = (
+    FURNISH + " && ip netns add a && ip -n a link add br0 type bridge"
+    " && nsenter --net=/run/netns/a true"
+)
 
 
 def enter_room():

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 
 import cluster_net
 import wire
@@ -13,8 +14,6 @@ from harness import Home, UnixConnection
 from story import Stop, until
 
 CHAIN = "ait-devnet"
-LIMIT_S = 60
-QUIET = ("AITBC_GATEWAY__TCP_ENABLED", "false")
 
 
 def free_port(address):
@@ -39,7 +38,7 @@ class Node:
         self.secret = key or wire.blake2b(f"node {self.name} {cluster.seed}".encode())
         self.public_key = wire.Signer(self.secret).public_key.hex()
         self.folder = home.folder / self.name
-        self.environment = {**home.environment, QUIET[0]: QUIET[1]}
+        self.environment = {**home.environment, "AITBC_GATEWAY__TCP_ENABLED": "false"}
         self.before = []  # what stands before its command
         self.log = home.work / f"process-{self.name}.log"
         self.log.touch()
@@ -125,8 +124,6 @@ class Node:
         return self
 
     def popen(self, words, output, **more):
-        import subprocess
-
         process = subprocess.Popen(
             [*self.cluster.network.within(self.machine), *self.before, *words],
             cwd=self.work,
@@ -164,9 +161,12 @@ class Node:
         self.send(signal.SIGCONT)
 
     def stop(self, seconds=25):
-        """SIGTERM; its exit status."""
+        """SIGTERM; its exit status, None when it does not end in time."""
         self.send(signal.SIGTERM)
-        return self.process.wait(timeout=seconds)
+        try:
+            return self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
     # ---- what it says ----
 
