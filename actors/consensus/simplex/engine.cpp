@@ -89,6 +89,10 @@ void Core::Engine::take(Start) {
     if (standing_ != Standing::unsettled) return;
     entered_ms_ = now_.steady_ms;
     begin_standing();
+    // A torn batch may have left one copy of a vote; before it is said, it stands there twice
+    // again.
+    if (restarts_journal_ && !guard_.stopped() && standing_ != Standing::asking)
+        begin_journal_anew();
     beacon_at_ms_ = now_.steady_ms;
     changed_ = true;
 }

@@ -216,9 +216,10 @@ class Core::Engine {
 
     Standing standing_ = Standing::unsettled;
     std::string asking_why_{};
-    bool guard_doubtful_ = false;  ///< the journal must begin anew before it is trusted
-    bool has_voted_ = false;       ///< in this life
-    bool was_muted_ = false;       ///< in this life
+    bool restarts_journal_ = false;  ///< at the start: it holds more than the guard's first record
+    bool guard_doubtful_ = false;    ///< the journal must begin anew before it is trusted
+    bool has_voted_ = false;         ///< in this life
+    bool was_muted_ = false;         ///< in this life
     std::int64_t listen_until_ms_ = never_ms;
     std::int64_t ask_at_ms_ = never_ms;
     std::vector<std::optional<std::uint64_t>> answers_{};

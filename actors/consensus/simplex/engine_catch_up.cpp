@@ -179,8 +179,7 @@ void Core::Engine::on_final_blocks(Peer peer, std::string_view message) {
                 Proof{{VoteKind::finalize, node->view, hash}, node->proof.certificate.signatures});
         }
     }
-    // The newest certificate is worth as much as one that came by itself: it leads into later
-    // views.
+    // The newest certificate is worth as much as one that came by itself.
     if (last) on_certificate(std::move(last));
     const bool takes_back = answer.final_height < state.final_height;
     if (!brought_something && takes_back && !planted(Bug::liar_asked_forever)) {

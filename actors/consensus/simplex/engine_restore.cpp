@@ -30,6 +30,7 @@ void Core::Engine::restore(Restored restored) {
     }
     const JournalContent& journal = content.value();
     writer_ = JournalWriter(journal.next_index);
+    restarts_journal_ = restored.journal.size() > 1;
     // One record may be damaged without harm, because votes are there twice.
     const bool has_holes = journal.missing_run_max > 1;
     const bool has_no_guard = journal.guards.empty() && !restored.journal.empty();
