@@ -26,7 +26,7 @@ constexpr Recorded recorded_bugs[] = {
     Recorded{Bug::vote_before_durable, 1},
     Recorded{Bug::finalize_after_nullify, 2},
     Recorded{Bug::nullify_after_finalize, 3},
-    Recorded{Bug::last_record_wins, 167},
+    Recorded{Bug::last_record_wins, 234},
     Recorded{Bug::restored_nullify_not_resent, 1940},
     Recorded{Bug::own_votes_not_redelivered, 2},
     Recorded{Bug::own_duplicate_stops_node, 900},
