@@ -39,6 +39,22 @@ Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& g
                                         false, 0, nobody);
 }
 
+std::vector<WaitingOperations> in_messages(WaitingOperations&& all, std::size_t bytes_max) {
+    std::vector<WaitingOperations> messages;
+    std::size_t bytes = 0;
+    for (auto& operation : all.operations) {
+        std::size_t own = operation.bytes.bytes.size();
+        for (const auto& blob : operation.blobs) own += blob.bytes.size();
+        if (messages.empty() || bytes + own > bytes_max) {
+            messages.emplace_back();
+            bytes = 0;
+        }
+        bytes += own;
+        messages.back().operations.push_back(std::move(operation));
+    }
+    return messages;
+}
+
 Hash operation_hash(const Submission& submission) {
     if (const auto* transaction = std::get_if<VerifiedTransaction>(&submission.operation()))
         return transaction->hash;

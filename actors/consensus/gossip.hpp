@@ -56,6 +56,8 @@ WaitingOperation to_gossip(const Submission& submission, std::uint64_t good_for_
 /// Checks form and signature. Nobody waits here for its answer. Errors: malformed, check_failed.
 Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& genesis,
                                   const Hash& genesis_id);
+/// In messages of about `bytes_max` each, in order; an operation is never cut.
+std::vector<WaitingOperations> in_messages(WaitingOperations&& all, std::size_t bytes_max);
 /// Transaction hash or item hash.
 Hash operation_hash(const Submission& submission);
 

@@ -189,6 +189,7 @@ void OperationDesk::tell_figures() {
 std::size_t OperationDesk::take_told(WaitingOperations&& told) {
     std::size_t lost = 0;
     const std::int64_t now_ms = steady_ms();
+    const auto reader = data_.reader();
     for (auto& operation : told.operations) {
         // Whoever sends it may keep it alive, but not fill the pool for hours.
         const auto good_for = std::min<std::uint64_t>(operation.good_for_ms, 2 * good_for_ms);
@@ -199,6 +200,7 @@ std::size_t OperationDesk::take_told(WaitingOperations&& told) {
             continue;
         }
         const Hash hash = operation_hash(*submission.value());
+        if (reader->find_operation(hash)) continue;  // told again before its origin knew
         const auto put = pool_.put(hash, {.submission = std::move(submission).value(),
                                           .is_own = false,
                                           .good_until_ms = good_until_ms,
@@ -226,7 +228,7 @@ void OperationDesk::fill(BlockBuilder& builder, const ChainReader& reader,
         pool_.each([&](const Hash& hash, const PooledOperation& waiting) {
             const Submission& submission = *waiting.submission;
             if (is_signed(submission) != signed_turn || waiting.fate || in_path.contains(hash) ||
-                waiting.good_until_ms < now_ms)
+                waiting.good_until_ms < now_ms || reader.find_operation(hash))
                 return true;
             if (count == limits::block_transactions_max ||
                 bytes + submission.bytes() > limits::block_bytes_max ||

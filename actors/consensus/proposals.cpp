@@ -82,6 +82,22 @@ Status check_sidecars(const SealedBlock& sealed, const Place& place) {
     return {};
 }
 
+/// What an ancestor did is not done again: only operations with a key, and transactions by their
+/// nonce, would find out by themselves.
+Status check_new(const SealedBlock& sealed, const Place& place) {
+    std::set<Hash> done;
+    for (const auto* block : place.path) {
+        for (const auto& each : block->block.operations) done.insert(each.operation);
+    }
+    for (const auto& each : sealed.block.operations) {
+        if (!done.insert(each.operation).second || place.reader->find_operation(each.operation)) {
+            return Error{ErrorCode::check_failed, "The proposal does an operation again.",
+                         "It is " + to_hex(each.operation.view()) + ".", ""};
+        }
+    }
+    return {};
+}
+
 /// The blobs that the transactions of a stored block name, each once.
 std::vector<Hash> named_blobs(const ChainData& data, const std::vector<Blob>& transactions) {
     std::set<Hash> named;
@@ -158,6 +174,8 @@ Result<std::shared_ptr<SealedBlock>> execute_proposal(
         const Hash hash = crypto::blake2b_256(sidecar.bytes);
         sealed->sidecars.push_back({hash, std::move(sidecar.bytes)});
     }
+    const Status is_new = check_new(*sealed, *place);
+    if (!is_new.ok()) return is_new.error();
     const Status sidecars = check_sidecars(*sealed, *place);
     if (!sidecars.ok()) return sidecars.error();
     return sealed;

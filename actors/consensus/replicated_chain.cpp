@@ -48,6 +48,7 @@ namespace {
 constexpr std::chrono::milliseconds look_interval{100};
 constexpr std::chrono::milliseconds store_retry{5};
 constexpr std::size_t alarms_kept = 16;
+constexpr std::size_t told_bytes_max = 2U * 1024 * 1024;  // so that no link is blocked for long
 
 using Self = caf::typed_event_based_actor<
     caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
@@ -199,10 +200,11 @@ class Replica {
 
     void look() { self_->delayed_send(self_, look_interval, LookAround{}); }
 
-    void tell(const WaitingOperations& told) {
-        if (told.operations.empty()) return;
-        services_.links.broadcast(peers_.members(), PeerMessage::operations,
-                                  std::make_shared<const std::string>(encode(told)));
+    void tell(WaitingOperations told) {
+        for (const auto& message : in_messages(std::move(told), told_bytes_max)) {
+            services_.links.broadcast(peers_.members(), PeerMessage::operations,
+                                      std::make_shared<const std::string>(encode(message)));
+        }
     }
 
     void take_told(std::string_view bytes) {
@@ -298,9 +300,13 @@ class Replica {
                         restart = request.restart] { return journal.append(*records, restart); },
              .sync = [&journal] { return journal.sync(); },
              .log = &journal,
-             .done = [chain = ReplicatedChainActor(self_),
-                      sequence =
-                          request.sequence] { caf::anon_send(chain, JournalDurable{sequence}); }});
+             .done =
+                 [&journal, chain = ReplicatedChainActor(self_), sequence = request.sequence,
+                  on_fatal = services_.on_fatal] {
+                     caf::anon_send(chain, JournalDurable{sequence});
+                     const Status pruned = journal.prune();
+                     if (!pruned.ok()) on_fatal(pruned.error());
+                 }});
     }
 
     void perform(simplex::Send& request) {

@@ -66,8 +66,11 @@ Status VoteJournal::append(const std::vector<std::string>& records, bool restart
 }
 
 Status VoteJournal::sync() {
-    const Status synced = log_->sync();
-    if (!synced.ok() || prune_below_ == 0) return synced;
+    return log_->sync();
+}
+
+Status VoteJournal::prune() {
+    if (prune_below_ == 0) return {};
     return log_->prune_below(std::exchange(prune_below_, 0));
 }
 

@@ -27,6 +27,9 @@ class VoteJournal {
     /// those of BlockLog::append; with limit_reached nothing was written.
     Status append(const std::vector<std::string>& records, bool restart);
     Status sync();
+    /// Deletes what a restart replaced. Only when the blocks that were final before it are synced
+    /// too: the old records hold their bodies.
+    Status prune();
 
   private:
     explicit VoteJournal(std::unique_ptr<storage::BlockLog> log) : log_(std::move(log)) {}

@@ -3,7 +3,7 @@
 
 #include "actors/consensus/replicated_chain.hpp"
 
-#include "actors/consensus/receipt.hpp"
+#include "actors/consensus/gossip.hpp"
 #include "tests/unit/actors/consensus/chain_cluster.hpp"
 
 namespace ait::consensus {
@@ -159,6 +159,62 @@ TEST(ReplicatedChain, blobs_travel_with_their_operation_and_reach_those_who_come
         ASSERT_TRUE(node->reaches(applied.value().height));
         EXPECT_EQ(node->data->reader()->blob(hash), blob);
     }
+}
+
+// Breaks if an operation without a key that is told again, after it was done, is done twice.
+TEST(ReplicatedChain, what_is_told_again_after_it_was_done_is_not_done_again) {
+    ChainCluster cluster(4);
+    cluster.start_all();
+    const BatchItem item = toy::Chain::item("once", "text");
+    const auto first = ask(*cluster.nodes[0], item);
+    ASSERT_TRUE(first.ok()) << first.error().what;
+    WaitingOperations again;
+    again.operations.push_back({.is_signed = false,
+                                .bytes = Blob{EncodedItem(item).bytes},
+                                .blobs = {},
+                                .good_for_ms = 2'000});
+    for (const auto& node : cluster.nodes) {
+        ASSERT_TRUE(node->reaches(first.value().height));
+        for (const auto& other : cluster.nodes) {
+            if (other != node)
+                cluster.wires.send(other->id(), node->id(), PeerMessage::operations, encode(again));
+        }
+    }
+    std::uint64_t height = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+        const auto other =
+            ask(*cluster.nodes[i % 4], toy::Chain::item("other" + std::to_string(i), "text"));
+        ASSERT_TRUE(other.ok()) << other.error().what;
+        height = std::max(height, other.value().height);
+    }
+    expect_equal(cluster, height);
+    const auto events = cluster.nodes[0]->data->reader()->events_after(0, 0, 1'000);
+    EXPECT_EQ(std::count_if(events.begin(), events.end(),
+                            [](const auto& each) { return each.event.subject == "once"; }),
+              1);
+}
+
+// Breaks if operations that come together are too much for one message of a link.
+TEST(Gossip, what_waits_is_told_in_messages_that_links_take) {
+    WaitingOperations all;
+    for (int i = 0; i < 10; ++i) {
+        all.operations.push_back({.is_signed = false,
+                                  .bytes = Blob{std::string(100, static_cast<char>('a' + i))},
+                                  .blobs = {Blob{std::string(i == 4 ? 5'000 : 200, 'b')}},
+                                  .good_for_ms = 1'000});
+    }
+    const auto messages = in_messages(std::move(all), 1'000);
+    std::string order;
+    for (const auto& message : messages) {
+        std::size_t bytes = 0;
+        for (const auto& operation : message.operations) {
+            order.push_back(operation.bytes.bytes.front());
+            bytes += operation.bytes.bytes.size() + operation.blobs.front().bytes.size();
+        }
+        EXPECT_TRUE(bytes <= 1'000 || message.operations.size() == 1) << bytes;
+    }
+    EXPECT_EQ(order, "abcdefghij");
+    EXPECT_TRUE(in_messages({}, 1'000).empty());
 }
 
 // Breaks if a follower cannot serve clients, or could ever vote.
