@@ -1,6 +1,7 @@
 // Any bytes as a transaction, and as the records that carry transactions. The mutator changes what
 // is signed and signs it again, because behind an unchanged signature nothing else is reached.
 
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <string>
