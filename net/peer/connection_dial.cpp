@@ -4,6 +4,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <utility>
 
+#include "net/peer/address_text.hpp"
 #include "net/peer/connection.hpp"
 
 namespace ait::net {
@@ -38,7 +39,7 @@ void PeerConnection::connect(const Resolver::results_type& endpoints) {
         [self = shared_from_this()](const ErrorCodeAsio& error, const auto& endpoint) {
             if (!self->is_open()) return;
             if (!error) {
-                self->address_ = endpoint.address().to_string();
+                self->address_ = address_text(endpoint.address());
                 return self->connected();
             }
             self->end(PeerEnd::nobody_listens, error.message() + ".", false);

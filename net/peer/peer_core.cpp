@@ -4,6 +4,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 
+#include "net/peer/address_text.hpp"
 #include "net/peer/connection.hpp"
 #include "runtime/base/assert.hpp"
 
@@ -122,7 +123,7 @@ void PeerCore::take(asio::ip::tcp::socket socket) {
     const auto endpoint = socket.remote_endpoint(error);
     if (error) return;  // gone already
     ++accepted_total;
-    const std::string address = endpoint.address().to_string();
+    const std::string address = address_text(endpoint.address());
     if (!make_room(address)) {
         ++refused_total[index_of(PeerEnd::limit_reached)];
         return;  // closes the socket

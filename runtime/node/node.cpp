@@ -136,11 +136,11 @@ class Node final : public NodeServices, public NodeParts {
         const Status admitted = drain_gate_.admit(operation.kind);
         if (!admitted.ok()) return done(admitted.error());
         consensus::BatchItem item{.principal = operation.principal,
-                                  .idempotency_key = std::move(operation.idempotency_key),
+                                  .idempotency_key = operation.idempotency_key,
                                   .kind = std::move(operation.kind),
                                   .body = Blob{std::move(operation.body)},
                                   .blobs = {},
-                                  .salt = operation.salt};
+                                  .salt = salt_for(operation.salt, operation.idempotency_key)};
         for (const auto& blob : operation.blobs) item.blobs.push_back(crypto::blake2b_256(blob));
         submit(std::move(item), std::move(operation.blobs), operation.dry_run,
                operation.deadline_unix_ms, std::move(done));

@@ -7,6 +7,11 @@
 
 namespace ait::node {
 
+std::uint64_t salt_for(std::uint64_t given, std::string_view idempotency_key) {
+    if (given != 0 || !idempotency_key.empty()) return given;
+    return from_big_endian(system_random().bytes(8));
+}
+
 Status ReplicatedHost::open_journal(const storage::DataDirectory& directory,
                                     const consensus::ChainData& data,
                                     const crypto::SecretKey& key) {

@@ -13,6 +13,10 @@
 
 namespace ait::node {
 
+/// An operation is done once, and without a key or a salt of its caller's two equal ones would be
+/// one: then a random salt tells them apart.
+std::uint64_t salt_for(std::uint64_t given, std::string_view idempotency_key);
+
 class ReplicatedHost {
   public:
     /// All outlive it.
