@@ -229,7 +229,9 @@ Status ChainData::start_from_genesis() {
 }
 
 Status ChainData::recover() {
-    if (!store_->height()) {
+    // Asked before the guard is taken: a reader is a lock, and one thread takes one.
+    const auto stored = store_->height();
+    if (!stored) {
         const Status started = start_from_genesis();
         if (!started.ok()) return started;
     } else {
@@ -250,9 +252,9 @@ Status ChainData::recover() {
         auto read = decode<Tip>(*tip.value());
         if (!read.ok()) return read.error();
         tip_ = read.value();
-        if (tip_.height != *store_->height()) {
+        if (tip_.height != *stored) {
             return state_is_damaged("Its tip is at height " + std::to_string(tip_.height) +
-                                    ", its tables at " + std::to_string(*store_->height()) + ".");
+                                    ", its tables at " + std::to_string(*stored) + ".");
         }
     }
     recovery_.flushed_height = tip_.height;

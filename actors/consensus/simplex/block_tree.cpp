@@ -21,7 +21,7 @@ BlockNode& BlockTree::add(BlockNode node) {
     return *nodes_.back();
 }
 
-void BlockTree::remove(const Hash& hash) {
+void BlockTree::remove(Hash hash) {
     std::erase_if(nodes_, [&](const auto& node) { return node->hash == hash; });
 }
 

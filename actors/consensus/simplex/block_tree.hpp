@@ -37,7 +37,7 @@ class BlockTree {
     [[nodiscard]] BlockNode* find(const Hash& hash);
     [[nodiscard]] const BlockNode* find(const Hash& hash) const;
     BlockNode& add(BlockNode node);
-    void remove(const Hash& hash);
+    void remove(Hash hash);  // a copy: it may lie in the node itself
     [[nodiscard]] std::vector<std::unique_ptr<BlockNode>>& nodes() { return nodes_; }
     [[nodiscard]] const std::vector<std::unique_ptr<BlockNode>>& nodes() const { return nodes_; }
     [[nodiscard]] std::size_t size() const { return nodes_.size(); }
