@@ -125,33 +125,18 @@ class LayeredColumn final : public StateReader {
         if (which_ != Column::state) {
             const WriteSet newer = newer_->in_order(which_, prefix);
             const WriteSet older = older_->in_order(which_, prefix);
-            return scan_merged(newer, Under{older, stored_}, prefix, from, visit);
+            return scan_merged(newer, StateOver{older, stored_}, prefix, from, visit);
         }
-        const Under flushing{older_->state(), stored_};
+        const StateOver flushing{older_->state(), stored_};
         if (resident_ == nullptr || !resident_->meets(prefix))
             return scan_merged(newer_->state(), flushing, prefix, from, visit);
         // Neither layer knows what became of resident keys; nobody scans across them in a block.
         const WriteSet resident = resident_->changes();
-        scan_merged(resident, Under{newer_->state(), flushing}, prefix, from, visit);
+        scan_merged(resident, StateOver{newer_->state(), flushing}, prefix, from, visit);
     }
     [[nodiscard]] const std::optional<Error>& failure() const noexcept { return stored_.failure(); }
 
   private:
-    struct Under final : StateReader {
-        Under(const WriteSet& given_writes, const StateReader& given_base)
-            : writes(&given_writes), base(&given_base) {}
-        [[nodiscard]] std::optional<std::string> get(std::string_view key) const override {
-            const auto found = writes->find(key);
-            return found == writes->end() ? base->get(key) : found->second;
-        }
-        void scan(std::string_view prefix, std::string_view from,
-                  const Visit& visit) const override {
-            scan_merged(*writes, *base, prefix, from, visit);
-        }
-        const WriteSet* writes;
-        const StateReader* base;
-    };
-
     const Layer* newer_;
     const Layer* older_;
     Column which_;

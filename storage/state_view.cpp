@@ -76,6 +76,20 @@ void scan_merged(const WriteSet& writes, const StateReader& base, std::string_vi
     if (wants_more) own.show_rest(visit);
 }
 
+std::optional<std::string> StateOver::get(std::string_view key) const {
+    const auto own = writes_->find(key);
+    return own == writes_->end() ? base_->get(key) : own->second;
+}
+
+std::optional<std::string_view> StateOver::look(std::string_view key, std::string& space) const {
+    const auto own = writes_->find(key);
+    return own == writes_->end() ? base_->look(key, space) : shown(own->second);
+}
+
+void StateOver::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
+    scan_merged(*writes_, *base_, prefix, from, visit);
+}
+
 std::optional<std::string> StateView::get(std::string_view key) const {
     const auto own = writes_.find(key);
     return own == writes_.end() ? base_->get(key) : own->second;

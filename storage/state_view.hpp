@@ -41,6 +41,20 @@ using WriteSet = std::map<std::string, std::optional<std::string>, std::less<>>;
 void scan_merged(const WriteSet& writes, const StateReader& base, std::string_view prefix,
                  std::string_view from, const StateReader::Visit& visit);
 
+/// What writes laid over a state show. Both must outlive it.
+class StateOver final : public StateReader {
+  public:
+    StateOver(const WriteSet& writes, const StateReader& base) : writes_(&writes), base_(&base) {}
+    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
+    [[nodiscard]] std::optional<std::string_view> look(std::string_view key,
+                                                       std::string& space) const override;
+    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
+
+  private:
+    const WriteSet* writes_;
+    const StateReader* base_;
+};
+
 /// Writes over a base that must outlive it and must not change meanwhile. One thread. Views nest:
 /// block over state, transaction over block. Do not write to a view inside its own scan.
 class StateView final : public StateReader {

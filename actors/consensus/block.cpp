@@ -28,65 +28,73 @@ Hash outcome_leaf(std::string_view encoded_outcome) {
 std::uint64_t quorum_weight(const Genesis& genesis) {
     std::uint64_t total = 0;
     for (const auto& validator : genesis.validators) total += validator.weight;
-    return genesis.parameters.fault_model == FaultModel::crash ? total / 2 + 1 : 2 * total / 3 + 1;
+    return quorum_of(total, genesis.parameters.fault_model);
 }
 
 Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key) {
     return key.sign(vote_domain, encode(statement));
 }
 
-namespace {
-
-/// A signed header is final, and with it the headers that it descends from.
-Status verify_own(const Certificate& certificate, const Genesis& genesis, const BlockHeader& header,
-                  const Hash& hash) {
-    const VoteStatement expected{.chain = header.chain,
-                                 .genesis = genesis_hash(genesis),
-                                 .epoch = header.epoch,
-                                 .kind = VoteKind::finalize,
-                                 .view = header.view,
-                                 .block = hash};
-    const std::string signed_bytes = encode(expected);
-    if (encode(certificate.statement) != signed_bytes)
-        return not_final("It is about another block.");
-    if (header.epoch != 0)
-        return not_final("It is of an epoch that this genesis does not describe.");
-    std::uint64_t weight = 0;
-    std::int64_t previous = -1;
-    for (const auto& vote : certificate.signatures) {
-        if (static_cast<std::int64_t>(vote.member) <= previous)
-            return not_final("Its members are not in order.");
-        previous = vote.member;
-        if (vote.member >= genesis.validators.size())
-            return not_final("It names an unknown member.");
-        const auto& validator = genesis.validators[vote.member];
-        if (!crypto::verify(validator.public_key, vote_domain, signed_bytes, vote.signature)) {
-            return not_final("The signature of " + validator.name + " is wrong.");
-        }
-        weight += validator.weight;
-    }
-    if (weight < quorum_weight(genesis)) {
-        return not_final("Weight " + std::to_string(weight) + " signed; " +
-                         std::to_string(quorum_weight(genesis)) + " is needed.");
-    }
-    return {};
-}
-
-}  // namespace
-
-Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,
-                          const Genesis& genesis, const BlockHeader& header, const Hash& hash) {
-    BlockHeader last = header;
-    Hash last_hash = hash;
+Result<HashedHeader> follow_links(HashedHeader first, std::span<const Blob> links) {
+    HashedHeader last = std::move(first);
     for (const auto& link : links) {
         auto next = decode<BlockHeader>(link.bytes);
         if (!next.ok()) return next.error();
-        if (next.value().parent != last_hash || next.value().height != last.height + 1)
+        if (next.value().parent != last.hash || next.value().height != last.header.height + 1)
             return not_final("Its links are no chain of headers.");
-        last = std::move(next).value();
-        last_hash = header_hash(link.bytes);
+        last = {std::move(next).value(), header_hash(link.bytes)};
     }
-    return verify_own(certificate, genesis, last, last_hash);
+    return last;
+}
+
+Status check_signatures(
+    std::span<const MemberSignature> signatures, std::uint64_t needed,
+    const std::function<std::optional<std::uint64_t>(std::uint32_t member)>& weight_of,
+    const std::function<bool(const MemberSignature&)>& is_valid) {
+    std::uint64_t weight = 0;
+    std::int64_t previous = -1;
+    for (const auto& vote : signatures) {
+        if (static_cast<std::int64_t>(vote.member) <= previous)
+            return not_final("Its members are not in order.");
+        previous = vote.member;
+        const auto own = weight_of(vote.member);
+        if (!own) return not_final("It names an unknown member.");
+        if (!is_valid(vote))
+            return not_final("The signature of member " + std::to_string(vote.member) +
+                             " is wrong.");
+        weight += *own;
+    }
+    if (weight >= needed) return {};
+    return not_final("Weight " + std::to_string(weight) + " signed; " + std::to_string(needed) +
+                     " is needed.");
+}
+
+Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,
+                          const Genesis& genesis, const BlockHeader& header, const Hash& hash) {
+    const auto last = follow_links({header, hash}, links);
+    if (!last.ok()) return last.error();
+    const VoteStatement expected{.chain = header.chain,
+                                 .genesis = genesis_hash(genesis),
+                                 .epoch = last.value().header.epoch,
+                                 .kind = VoteKind::finalize,
+                                 .view = last.value().header.view,
+                                 .block = last.value().hash};
+    const std::string signed_bytes = encode(expected);
+    if (encode(certificate.statement) != signed_bytes)
+        return not_final("It is about another block.");
+    if (expected.epoch != 0)
+        return not_final("It is of an epoch that this genesis does not describe.");
+    const auto& validators = genesis.validators;
+    return check_signatures(
+        certificate.signatures, quorum_weight(genesis),
+        [&](std::uint32_t member) {
+            return member < validators.size() ? std::optional(validators[member].weight)
+                                              : std::nullopt;
+        },
+        [&](const MemberSignature& vote) {
+            return crypto::verify(validators[vote.member].public_key, vote_domain, signed_bytes,
+                                  vote.signature);
+        });
 }
 
 }  // namespace ait::consensus

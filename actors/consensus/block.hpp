@@ -4,6 +4,8 @@
 // did (outcomes), and to the whole history of state writes. A certificate is validators' signatures
 // over one statement (CONSENSUS 1.1); with one validator it holds one signature.
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -189,10 +191,23 @@ Hash header_hash(std::string_view encoded_header);
 Hash transaction_leaf(std::string_view wire);
 /// Of an encoded TransactionOutcome.
 Hash outcome_leaf(std::string_view encoded_outcome);
-/// Weight needed: floor(2W/3)+1, or floor(W/2)+1 where validators only crash.
+/// quorum_of() all validators of the genesis.
 std::uint64_t quorum_weight(const Genesis& genesis);
 /// Signs one statement as a member.
 Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key);
+struct HashedHeader {
+    BlockHeader header{};
+    Hash hash{};
+};
+/// The last of the headers that descend from `first`, each naming the one before it as its parent;
+/// `first` where there are none. Error: check_failed, malformed.
+Result<HashedHeader> follow_links(HashedHeader first, std::span<const Blob> links);
+/// What counts a certificate's signatures: distinct members in ascending order, each valid, of at
+/// least `needed` weight. `weight_of` gives nothing for an unknown member. Error: check_failed.
+Status check_signatures(
+    std::span<const MemberSignature> signatures, std::uint64_t needed,
+    const std::function<std::optional<std::uint64_t>(std::uint32_t member)>& weight_of,
+    const std::function<bool(const MemberSignature&)>& is_valid);
 /// Checks that a quorum of distinct members of epoch 0 of the genesis finalised this header, or the
 /// descendant of it that `links` lead to. Error: check_failed with the reason.
 Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,

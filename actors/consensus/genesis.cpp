@@ -64,6 +64,12 @@ Status check_parameters(const ChainParameters& p) {
 
 }  // namespace
 
+std::uint64_t quorum_of(std::uint64_t total_weight, FaultModel fault_model) {
+    // floor(2W/3) + 1 and floor(W/2) + 1; the first so that it cannot overflow.
+    return fault_model == FaultModel::byzantine ? total_weight - (total_weight - 1) / 3
+                                                : total_weight / 2 + 1;
+}
+
 Hash genesis_hash(const Genesis& genesis) {
     return crypto::blake2b_256("genesis/1|" + encode(genesis));
 }

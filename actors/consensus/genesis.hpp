@@ -118,6 +118,9 @@ struct Genesis {
     }
 };
 
+/// Weight that must agree: more than two thirds, or more than half where validators only crash.
+/// `total_weight` is not zero.
+std::uint64_t quorum_of(std::uint64_t total_weight, FaultModel fault_model);
 /// BLAKE2b-256 of the canonical encoding: white space and field order of the file do not matter.
 Hash genesis_hash(const Genesis& genesis);
 /// Reads and checks a genesis document (JSON). Errors: malformed, invalid_argument.

@@ -120,7 +120,7 @@ WaitingOperations OperationDesk::take(std::vector<Doubtful> asked, const Standin
                           [](const auto& each) { return is_signed(*each.submission); });
     {
         const auto reader = data_.reader();
-        const StateOver expected(expected_, reader->state());
+        const storage::StateOver expected(expected_, reader->state());
         BlockBuilder builder(data_.rules(), parent(expected), clock_.now_unix_ms());
         for (const auto& each : asked) {
             auto answer = take_one(each, standing, *reader, builder, told);

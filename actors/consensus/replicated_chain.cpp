@@ -34,9 +34,7 @@ simplex::Config simplex_config(const Genesis& genesis, const PublicKey& self,
         config.members.push_back({validator.public_key, validator.weight});
         if (validator.public_key == self) config.self = i;
     }
-    config.fault_model = genesis.parameters.fault_model == FaultModel::crash
-                             ? simplex::FaultModel::crash
-                             : simplex::FaultModel::byzantine;
+    config.fault_model = genesis.parameters.fault_model;
     config.delta_ms = static_cast<std::int64_t>(genesis.parameters.message_delay_ms);
     config.incarnation = incarnation;
     config.body_bytes_max = proposal_bytes_max;

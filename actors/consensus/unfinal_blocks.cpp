@@ -33,27 +33,11 @@ std::optional<UnfinalBlocks::Path> UnfinalBlocks::path_to(const Hash& hash,
     return path;
 }
 
-std::optional<std::string> StateOver::get(std::string_view key) const {
-    const auto found = writes_.find(key);
-    return found == writes_.end() ? base_.get(key) : found->second;
-}
-
-std::optional<std::string_view> StateOver::look(std::string_view key, std::string& space) const {
-    const auto found = writes_.find(key);
-    if (found == writes_.end()) return base_.look(key, space);
-    if (!found->second) return std::nullopt;
-    return std::string_view(*found->second);
-}
-
-void StateOver::scan(std::string_view prefix, std::string_view from, const Visit& visit) const {
-    storage::scan_merged(writes_, base_, prefix, from, visit);
-}
-
 StateAfter::StateAfter(const storage::StateReader& base, const UnfinalBlocks::Path& path)
     : top_(&base) {
     layers_.reserve(path.size());
     for (const auto* block : path) {
-        layers_.push_back(std::make_unique<StateOver>(block->block.writes, *top_));
+        layers_.push_back(std::make_unique<storage::StateOver>(block->block.writes, *top_));
         top_ = layers_.back().get();
     }
 }

@@ -31,21 +31,6 @@ class UnfinalBlocks {
     std::map<Hash, std::shared_ptr<SealedBlock>> blocks_{};
 };
 
-/// What writes laid over a state show. Both must outlive it.
-class StateOver final : public storage::StateReader {
-  public:
-    StateOver(const storage::WriteSet& writes, const storage::StateReader& base)
-        : writes_(writes), base_(base) {}
-    [[nodiscard]] std::optional<std::string> get(std::string_view key) const override;
-    [[nodiscard]] std::optional<std::string_view> look(std::string_view key,
-                                                       std::string& space) const override;
-    void scan(std::string_view prefix, std::string_view from, const Visit& visit) const override;
-
-  private:
-    const storage::WriteSet& writes_;
-    const storage::StateReader& base_;
-};
-
 /// The state after the last block of a path. Lives while `base` and the blocks do.
 class StateAfter {
   public:
@@ -53,7 +38,7 @@ class StateAfter {
     [[nodiscard]] const storage::StateReader& state() const { return *top_; }
 
   private:
-    std::vector<std::unique_ptr<StateOver>> layers_{};
+    std::vector<std::unique_ptr<storage::StateOver>> layers_{};
     const storage::StateReader* top_;
 };
 

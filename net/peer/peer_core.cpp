@@ -323,16 +323,18 @@ void PeerCore::ended(const std::shared_ptr<PeerConnection>& connection, PeerEnd 
                      const std::string& detail, bool refused_by_us) {
     const std::shared_ptr<PeerSlot> slot = connection->slot();
     if (slot && slot->link == connection) return link_down(slot, why, detail);
-    report(*connection, why, detail, refused_by_us);
-    if (!slot) return;
-    if (slot->chosen == connection) slot->chosen.reset();
-    if (slot->outgoing != connection) return;
-    slot->outgoing.reset();
-    if (why != PeerEnd::duplicate_link) {
+    const bool is_our_dial = slot && slot->outgoing == connection;
+    if (is_our_dial && why != PeerEnd::duplicate_link) {
         const std::lock_guard lock(slot->mutex);
         slot->told.last_end = why;
         slot->told.last_end_detail = detail;
     }
+    // Told last: who hears of the refusal finds it in the link's figures.
+    report(*connection, why, detail, refused_by_us);
+    if (!slot) return;
+    if (slot->chosen == connection) slot->chosen.reset();
+    if (!is_our_dial) return;
+    slot->outgoing.reset();
     if (!slot->link) dial_later(slot);
 }
 

@@ -125,7 +125,8 @@ Result<ClusterPlan> plan_cluster(const ClusterWishes& wishes) {
 
 Tolerance tolerance_of(const ClusterPlan& plan) noexcept {
     const std::size_t count = plan.nodes.size();
-    const std::size_t quorum = plan.is_crash_tolerant ? count / 2 + 1 : count * 2 / 3 + 1;
+    const std::size_t quorum = consensus::quorum_of(
+        count, plan.is_crash_tolerant ? FaultModel::crash : FaultModel::byzantine);
     const std::size_t may_stop = count - quorum;
     return {
         .quorum = quorum, .may_stop = may_stop, .may_lie = plan.is_crash_tolerant ? 0 : may_stop};

@@ -34,8 +34,7 @@ Audit::Audit(const simplex::Config& config, const Hash& genesis)
       forgotten_(config.members.size(), 0) {
     std::uint64_t total = 0;
     for (const auto& member : config.members) total += member.weight;
-    quorum_ =
-        config.fault_model == simplex::FaultModel::byzantine ? 2 * total / 3 + 1 : total / 2 + 1;
+    quorum_ = config.fault_model == FaultModel::byzantine ? 2 * total / 3 + 1 : total / 2 + 1;
 }
 
 Audit::View* Audit::at(std::uint64_t view) {

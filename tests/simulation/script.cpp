@@ -66,7 +66,7 @@ void draw_cluster(Script& script, SeededRandom& random) {
     static constexpr std::array<std::uint32_t, 12> sizes{1, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 7};
     script.members = sizes[random.below(sizes.size())];
     const bool may_lie = script.members >= 4 && random.percent(70);
-    script.model = may_lie ? simplex::FaultModel::byzantine : simplex::FaultModel::crash;
+    script.model = may_lie ? FaultModel::byzantine : FaultModel::crash;
     script.weights.assign(script.members, 1);
     if (random.one_in(6)) {
         for (auto& weight : script.weights) weight = 1 + random.below(3);
@@ -85,7 +85,7 @@ class FaultBudget {
     explicit FaultBudget(const Script& script) : script_(script) {
         const auto total =
             std::accumulate(script.weights.begin(), script.weights.end(), std::uint64_t{0});
-        left_ = script.model == simplex::FaultModel::byzantine ? (total - 1) / 3 : (total - 1) / 2;
+        left_ = script.model == FaultModel::byzantine ? (total - 1) / 3 : (total - 1) / 2;
     }
     bool spend(std::uint32_t member) {
         if ((spent_ >> member & 1U) != 0 || script_.weights[member] > left_) return false;
@@ -145,7 +145,7 @@ Action draw_fault(const Script& script, SeededRandom& random, std::int64_t at) {
 
 void draw_lasting_faults(Script& script, SeededRandom& random) {
     FaultBudget budget(script);
-    if (script.model == simplex::FaultModel::byzantine && random.percent(60)) {
+    if (script.model == FaultModel::byzantine && random.percent(60)) {
         script.liar = static_cast<std::uint32_t>(random.below(script.members));
         script.has_liar = budget.spend(script.liar);
     }
@@ -198,8 +198,7 @@ Script draw_script(std::uint64_t seed) {
                                 : Focus::chaos;
     if (script.focus == Focus::dead_leader) {
         script.members = random.one_in(2) ? 4 : 3;
-        script.model =
-            script.members == 3 ? simplex::FaultModel::crash : simplex::FaultModel::byzantine;
+        script.model = script.members == 3 ? FaultModel::crash : FaultModel::byzantine;
         script.weights.assign(script.members, 1);
         script.delta_ms = 100;
         script.delay_ms_max = 10;
@@ -239,7 +238,7 @@ std::string to_text(const Script& script) {
     std::string text = "seed " + std::to_string(script.seed) + ", focus " +
                        focus_names[static_cast<std::size_t>(script.focus)] + ": " +
                        std::to_string(script.members) + " members (" +
-                       (script.model == simplex::FaultModel::byzantine ? "byzantine" : "crash") +
+                       (script.model == FaultModel::byzantine ? "byzantine" : "crash") +
                        ", weights";
     for (const auto weight : script.weights) text += " " + std::to_string(weight);
     text += "), delta " + std::to_string(script.delta_ms) + " ms, delays up to " +

@@ -59,7 +59,7 @@ struct Script {
     Focus focus = Focus::chaos;
     std::uint32_t members = 4;
     std::vector<std::uint64_t> weights{};
-    simplex::FaultModel model = simplex::FaultModel::byzantine;
+    FaultModel model = FaultModel::byzantine;
     std::int64_t delta_ms = 100;
     std::int64_t delay_ms_max = 40;
     std::uint32_t duplicate_percent = 0;

@@ -38,8 +38,7 @@ std::vector<std::uint64_t> table_weights(const Config& config) {
 std::uint64_t quorum_weight(const Config& config) {
     std::uint64_t total = 0;
     for (const auto& member : config.members) total += member.weight;
-    const std::uint64_t quorum =
-        config.fault_model == FaultModel::byzantine ? total - (total - 1) / 3 : total / 2 + 1;
+    const std::uint64_t quorum = quorum_of(total, config.fault_model);
     return planted(Bug::quorum_one_short) ? quorum - 1 : quorum;
 }
 
@@ -69,40 +68,27 @@ std::vector<std::uint32_t> leader_table(const Config& config) {
 
 Status verify_finality(const FinalityProof& proof, const std::string& header, const Config& config,
                        const Authenticator& authenticator) {
-    const std::string* last = &header;
-    for (const auto& link : proof.links) {
-        auto child = decode<BlockHeader>(link.bytes);
-        if (!child.ok()) return child.error();
-        if (child.value().parent != header_hash(*last))
-            return not_final("A header among its links does not name its parent.");
-        last = &link.bytes;
-    }
-    auto proven = decode<BlockHeader>(*last);
-    if (!proven.ok()) return proven.error();
+    auto first = decode<BlockHeader>(header);
+    if (!first.ok()) return first.error();
+    const auto last = follow_links({std::move(first).value(), header_hash(header)}, proof.links);
+    if (!last.ok()) return last.error();
     const auto& claimed = proof.certificate.statement;
     const Statement statement{
-        .kind = VoteKind::finalize, .view = proven.value().view, .block = header_hash(*last)};
+        .kind = VoteKind::finalize, .view = last.value().header.view, .block = last.value().hash};
     if (claimed.kind != statement.kind || claimed.view != statement.view ||
         claimed.block != statement.block || claimed.epoch != config.epoch ||
         claimed.chain != config.chain || claimed.genesis != config.genesis) {
         return not_final("The certificate is about another block.");
     }
-    std::uint64_t weight = 0;
-    std::int64_t previous = -1;
-    for (const auto& vote : proof.certificate.signatures) {
-        if (static_cast<std::int64_t>(vote.member) <= previous)
-            return not_final("Its members are not in order.");
-        previous = vote.member;
-        if (vote.member >= config.members.size()) return not_final("It names an unknown member.");
-        if (!authenticator.verify(vote.member, statement, vote.signature))
-            return not_final("A signature is wrong.");
-        weight += config.members[vote.member].weight;
-    }
-    if (weight < quorum_weight(config)) {
-        return not_final("Weight " + std::to_string(weight) + " signed; " +
-                         std::to_string(quorum_weight(config)) + " is needed.");
-    }
-    return {};
+    return check_signatures(
+        proof.certificate.signatures, quorum_weight(config),
+        [&](std::uint32_t member) {
+            return member < config.members.size() ? std::optional(config.members[member].weight)
+                                                  : std::nullopt;
+        },
+        [&](const MemberSignature& vote) {
+            return authenticator.verify(vote.member, statement, vote.signature);
+        });
 }
 
 }  // namespace ait::consensus::simplex

@@ -13,12 +13,6 @@
 
 namespace ait::consensus::simplex {
 
-/// What up to how many members may do wrong, and so how large a quorum is (CONSENSUS 1.4, 1.5).
-enum class FaultModel : std::uint8_t {
-    byzantine,  ///< less than a third may lie: q = floor(2W/3) + 1
-    crash       ///< less than half may stop, nobody lies: q = floor(W/2) + 1
-};
-
 struct Member {
     PublicKey key{};
     std::uint64_t weight = 1;
@@ -84,8 +78,6 @@ struct Proof {
 using ProofPtr = std::shared_ptr<const Proof>;
 
 inline constexpr std::uint32_t members_max = 256;
-/// Headers between a final block and the descendant that has a certificate of its own.
-inline constexpr std::uint32_t finality_links_max = 4'096;
 
 /// Why a block is final: a certificate for it, or for a descendant that `links` lead to.
 struct FinalityProof {
