@@ -4,6 +4,7 @@
 #include <caf/all.hpp>
 #include <deque>
 
+#include "actors/consensus/sole_validator.hpp"
 #include "actors/consensus/submissions.hpp"
 #include "actors/supervision.hpp"
 
@@ -73,9 +74,9 @@ struct Waiting {
     Applied applied{};
 };
 
-using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>,
-                                          caf::reacts_to<Durable>, caf::reacts_to<Wake>,
-                                          caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
+using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Durable>,
+                                          caf::reacts_to<Wake>, caf::reacts_to<Gathered>,
+                                          caf::reacts_to<Drain>>;
 
 class Chain {
   public:
@@ -101,13 +102,6 @@ class Chain {
         pool_.push_back(submission);
         services_.figures.pool_operations = pool_.size();
         gather();
-    }
-
-    void on_decided(const Result<Certificate>& certificate) {
-        AIT_ASSERT(in_flight_ != nullptr);
-        if (!certificate.ok()) return give_back();
-        in_flight_->finish(certificate.value());
-        self_->send(writer_, WriteBlock{in_flight_});
     }
 
     void on_durable(std::uint64_t height) {
@@ -172,9 +166,9 @@ class Chain {
         self_->delayed_send(self_, std::chrono::milliseconds(services_.block_wait_ms), Gathered{});
     }
 
-    /// Builds a block of what waits and hands it to the ordering; one block is in flight at a time.
+    /// Builds a block of what waits and has it written; one block is in flight at a time.
     void seal() {
-        if (in_flight_ || !services_.ordering.may_propose()) return;
+        if (in_flight_) return;
         const auto reader = services_.data.reader();
         BlockBuilder builder(services_.data.rules(), parent(*reader),
                              services_.clock.now_unix_ms());
@@ -182,12 +176,10 @@ class Chain {
         take_operations(builder, *reader, *sealed);
         if (!builder.has_content()) return;
         sealed->block = std::move(builder).seal(services_.node_key);
+        sealed->finish(
+            certify_alone(sealed->block, services_.data.genesis_id(), services_.node_key));
         in_flight_ = std::move(sealed);
-        services_.ordering.propose(in_flight_->block, [self = ChainActor(self_)](
-                                                          Result<Certificate> certificate) {
-            caf::anon_send(
-                self, Decided{std::make_shared<const Result<Certificate>>(std::move(certificate))});
-        });
+        self_->send(writer_, WriteBlock{in_flight_});
     }
 
     /// Signed transactions first, then batch items (BlockBuilder's order).
@@ -275,18 +267,6 @@ class Chain {
         finish_drain();
     }
 
-    /// The block was dropped: nothing of it happened, so its operations wait again in their order.
-    void give_back() {
-        in_flight_.reset();
-        for (auto waiting = waiting_.rbegin(); waiting != waiting_.rend(); ++waiting) {
-            pool_bytes_ += waiting->submission->bytes();
-            pool_.push_front(std::move(waiting->submission));
-        }
-        waiting_.clear();
-        return_repeats();
-        seal();
-    }
-
     void return_repeats() {
         for (auto& submission : std::exchange(repeats_, {})) {
             pool_bytes_ += submission->bytes();
@@ -347,7 +327,6 @@ ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell
         [chain](const Submit& message) {
             for (const auto& submission : message.inbox->take()) chain->on_submit(submission);
         },
-        [chain](const Decided& message) { chain->on_decided(*message.certificate); },
         [chain](const Durable& message) { chain->on_durable(message.height); },
         [chain](const Wake&) { chain->on_wake(); },
         [chain](const Gathered&) { chain->on_gathered(); },

@@ -13,10 +13,8 @@
 
 #include "actors/consensus/chain_data.hpp"
 #include "actors/consensus/messages.hpp"
-#include "actors/consensus/ordering.hpp"
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Submit)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Decided)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Durable)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Wake)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Gathered)
@@ -25,8 +23,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Drain)
 namespace ait::consensus {
 
 using ChainActor =
-    caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Decided>, caf::reacts_to<Durable>,
-                     caf::reacts_to<Wake>, caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
+    caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Durable>, caf::reacts_to<Wake>,
+                     caf::reacts_to<Gathered>, caf::reacts_to<Drain>>;
 
 /// What every chain takes, whoever orders its blocks.
 using ChainPort = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>>;
@@ -59,8 +57,7 @@ struct ChainFigures {
 /// All that the actor works with; must outlive it.
 struct ChainServices {
     ChainData& data;
-    Ordering& ordering;
-    const crypto::SecretKey& node_key;
+    const crypto::SecretKey& node_key;  ///< of the chain's only validator (check_sole_validator)
     const Clock& clock;
     BlockListeners& listeners;
     ChainFigures& figures;

@@ -74,10 +74,6 @@ class SubmissionInbox {
 struct Submit {
     std::shared_ptr<SubmissionInbox> inbox{};
 };
-/// The ordering's word on the block that this chain proposed.
-struct Decided {
-    std::shared_ptr<const Result<Certificate>> certificate{};
-};
 /// The log writer's word: the block is durable.
 struct Durable {
     std::uint64_t height = 0;

@@ -117,6 +117,7 @@ class Replica {
 
     void start() {
         feed(simplex::Start{});
+        tell_figures();
         look();
     }
 
@@ -151,6 +152,7 @@ class Replica {
             feed(simplex::PeerConnected{peer});
         else
             feed(simplex::PeerGone{peer});
+        tell_figures();
     }
 
     void on_journal(std::uint64_t sequence) { feed(simplex::Persisted{sequence}); }
@@ -168,6 +170,7 @@ class Replica {
     void on_look() {
         tell(desk_.look(standing()));
         if (has_work()) feed(simplex::WorkWaiting{true});
+        tell_figures();
         finish_drain();
         look();
     }
@@ -228,7 +231,6 @@ class Replica {
         }
         is_feeding_ = false;
         arm();
-        tell_figures();
     }
 
     void arm() {
@@ -248,6 +250,7 @@ class Replica {
         }
     }
 
+    /// A copy for readers of other threads: at each look and change of links, not at each input.
     void tell_figures() {
         const bool was_voting = state_.position.may_vote;
         state_.position = core_.position();

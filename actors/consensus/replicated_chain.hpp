@@ -53,7 +53,7 @@ using ReplicatedChainActor =
                      caf::reacts_to<Durable>, caf::reacts_to<Deadline>, caf::reacts_to<LookAround>,
                      caf::reacts_to<Wake>>;
 
-/// Where this node's part in agreeing stands; written by the chain, read by anybody.
+/// Where this node's part in agreeing stood lately; written by the chain, read by anybody.
 struct ReplicationState {
     simplex::Position position{};
     simplex::Counters counters{};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <span>
 
 namespace ait::node {
 namespace {
@@ -26,10 +27,63 @@ std::string refusals_text(const net::HttpCounters& http) {
     return text;
 }
 
+double number(std::uint64_t value) {
+    return static_cast<double>(value);
+}
+
+std::string samples_text(std::span<const Sample> samples) {
+    std::string text;
+    for (const auto& sample : samples) {
+        text += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", sample.name, sample.help,
+                            sample.type, sample.value);
+    }
+    return text;
+}
+
+std::string replication_text(const consensus::ReplicationState& state) {
+    const auto& position = state.position;
+    const auto& counters = state.counters;
+    const std::array samples{
+        Sample{"aitbc_consensus_view", "gauge", "The view that this node is in.",
+               number(position.view)},
+        Sample{"aitbc_consensus_height_known", "gauge",
+               "Highest final block that a certificate or several peers show.",
+               number(position.final_height_known)},
+        Sample{"aitbc_consensus_voting", "gauge", "1 where this node votes.",
+               position.may_vote ? 1.0 : 0.0},
+        Sample{"aitbc_consensus_reachable_weight", "gauge",
+               "Of the validators that this node has links to, itself included.",
+               number(state.reachable_weight)},
+        Sample{"aitbc_consensus_quorum_weight", "gauge", "What must agree.",
+               number(state.quorum_weight)},
+        Sample{"aitbc_consensus_blocks_held", "gauge", "Blocks that are not final.",
+               number(position.blocks_held)},
+        Sample{"aitbc_consensus_evidence_total", "counter",
+               "Pairs of votes that no honest validator signs.", number(state.evidence_total)},
+        Sample{"aitbc_consensus_signatures_checked_total", "counter", "Of peers' votes.",
+               number(counters.signatures_checked)},
+    };
+    const std::array refused{
+        std::pair{"malformed", counters.malformed + state.refused_messages},
+        std::pair{"other_epoch", counters.other_epoch},
+        std::pair{"outside_window", counters.outside_window},
+        std::pair{"duplicate", counters.duplicates},
+        std::pair{"bad_signature", counters.bad_signatures},
+        std::pair{"bad_block", counters.bad_blocks},
+        std::pair{"over_budget", counters.refused_requests},
+    };
+    std::string text = samples_text(samples);
+    text +=
+        "# HELP aitbc_consensus_refused_total What peers sent and this node did not use.\n# TYPE "
+        "aitbc_consensus_refused_total counter\n";
+    for (const auto& [reason, count] : refused)
+        text += fmt::format("aitbc_consensus_refused_total{{reason=\"{}\"}} {}\n", reason, count);
+    return text;
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricsInput& input) {
-    const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
     const std::array samples{
         Sample{"aitbc_chain_height", "gauge", "Last applied block.", number(input.chain.height)},
         Sample{"aitbc_chain_pool_operations", "gauge", "Operations that wait for a block.",
@@ -74,12 +128,8 @@ std::string metrics_text(const MetricsInput& input) {
                number(input.jobs_open)},
         Sample{"aitbc_node_uptime_seconds", "gauge", "Since the start.", input.uptime_seconds},
     };
-    std::string text;
-    for (const auto& sample : samples) {
-        text += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", sample.name, sample.help,
-                            sample.type, sample.value);
-    }
-    return text + refusals_text(input.http);
+    return samples_text(samples) + refusals_text(input.http) +
+           (input.replication ? replication_text(*input.replication) : "");
 }
 
 }  // namespace ait::node

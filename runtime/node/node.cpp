@@ -9,6 +9,7 @@
 #include <csignal>
 #include <future>
 
+#include "actors/consensus/sole_validator.hpp"
 #include "actors/coordinator/actor.hpp"
 #include "actors/coordinator/job.hpp"
 #include "actors/coordinator/state.hpp"
@@ -213,9 +214,9 @@ class Node final : public NodeServices, public NodeParts {
         // A chain of one validator without peers needs nobody's agreement.
         is_replicated_ = genesis.value().validators.size() > 1 || !config_.peer.nodes.empty();
         if (!is_replicated_) {
-            auto ordering = consensus::SoleValidator::create(genesis.value(), *key_);
-            if (!ordering.ok()) return ordering.error();
-            ordering_ = std::move(ordering).value();
+            const Status alone =
+                consensus::check_sole_validator(genesis.value(), key_->public_key());
+            if (!alone.ok()) return alone.error();
         }
         const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
                                  miner::domain_rules()};
@@ -242,7 +243,6 @@ class Node final : public NodeServices, public NodeParts {
                                                 .on_fatal = &stop_for_storage});
         }
         return consensus::spawn_chain(*system_, {.data = *data_,
-                                                 .ordering = *ordering_,
                                                  .node_key = *key_,
                                                  .clock = clock_,
                                                  .listeners = listeners_,
@@ -371,6 +371,7 @@ class Node final : public NodeServices, public NodeParts {
                      .miners_alive = liveness_->alive_count(lost_ms),
                      .jobs_open = coordinator::load_counters(reader()->state()).open,
                      .scrub = scrubber_->figures(),
+                     .replication = replicated_.state(),
                      .uptime_seconds =
                          static_cast<double>(clock_.monotonic_us() - started_us_) / 1e6}),
                 .content_type = "text/plain; version=0.0.4; charset=utf-8"};
@@ -433,7 +434,6 @@ class Node final : public NodeServices, public NodeParts {
     std::vector<Binding> bindings_{};
     std::optional<storage::DataDirectory> directory_{};
     std::optional<crypto::SecretKey> key_{};
-    std::unique_ptr<consensus::Ordering> ordering_{};
     std::optional<consensus::RuleSet> rules_{};
     std::unique_ptr<storage::Database> database_{};
     std::unique_ptr<consensus::ChainData> data_{};

@@ -72,8 +72,13 @@ void ReplicatedHost::stop_writer() {
     writer_.reset();
 }
 
+std::optional<consensus::ReplicationState> ReplicatedHost::state() const {
+    if (!writer_) return std::nullopt;
+    return replication_.get();
+}
+
 std::string ReplicatedHost::problem() const {
-    const auto now = state();
+    const auto now = replication_.get();
     if (now.reachable_weight >= now.quorum_weight) return "";
     return "Too few of the chain's validators can be reached: weight " +
            std::to_string(now.reachable_weight) + " of the " + std::to_string(now.quorum_weight) +

@@ -48,7 +48,8 @@ class ReplicatedHost {
     void stop_writer();
 
     [[nodiscard]] const PeerNetwork& network() const { return network_; }
-    [[nodiscard]] consensus::ReplicationState state() const { return replication_.get(); }
+    /// Nothing where the chain is kept by this node alone.
+    [[nodiscard]] std::optional<consensus::ReplicationState> state() const;
     /// Why nothing can become final here; empty when it can, or when the chain needs nobody else.
     [[nodiscard]] std::string problem() const;
 

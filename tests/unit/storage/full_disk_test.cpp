@@ -6,6 +6,7 @@
 #include <future>
 
 #include "actors/consensus/chain_actor.hpp"
+#include "tests/unit/actors/consensus/ask_chain.hpp"
 #include "tests/unit/actors/consensus/toy_domain.hpp"
 #include "tests/unit/storage/faulty_rocks.hpp"
 
@@ -31,12 +32,8 @@ class ChainOnAFullDisk : public ::testing::Test {
                                            .segment_bytes = segment_bytes});
         ASSERT_TRUE(chain_data.ok()) << render_error(chain_data.error());
         data = std::move(chain_data).value();
-        auto sole = SoleValidator::create(chain.genesis, chain.validator);
-        ASSERT_TRUE(sole.ok());
-        ordering = std::move(sole).value();
         system.emplace(config);
         actor = spawn_chain(*system, {.data = *data,
-                                      .ordering = *ordering,
                                       .node_key = chain.validator,
                                       .clock = clock,
                                       .listeners = listeners,
@@ -53,15 +50,8 @@ class ChainOnAFullDisk : public ::testing::Test {
     }
 
     std::future<Result<Applied>> send(int number) {
-        auto promise = std::make_shared<std::promise<Result<Applied>>>();
-        auto future = promise->get_future();
-        auto item = toy::Chain::item("job" + std::to_string(number), std::string(900, 'x'));
-        const auto inbox = std::make_shared<SubmissionInbox>();
-        EXPECT_TRUE(inbox->put(std::make_shared<Submission>(
-            std::move(item), std::vector<std::string>{}, false, 0,
-            [promise](Result<Applied> done) { promise->set_value(std::move(done)); })));
-        caf::anon_send(actor, Submit{inbox});
-        return future;
+        return ask_chain(actor,
+                         toy::Chain::item("job" + std::to_string(number), std::string(900, 'x')));
     }
 
     storage::FaultyFileSystem disk{{{"/data/keep", ""}}, 1};
@@ -70,7 +60,6 @@ class ChainOnAFullDisk : public ::testing::Test {
     ManualClock clock{};
     std::unique_ptr<storage::Database> database{};
     std::unique_ptr<ChainData> data{};
-    std::unique_ptr<Ordering> ordering{};
     BlockListeners listeners{};
     ChainFigures figures{};
     caf::actor_system_config config{};

@@ -8,6 +8,7 @@
 #include <caf/all.hpp>
 #include <future>
 
+#include "ask_chain.hpp"
 #include "temporary_folder.hpp"
 #include "toy_domain.hpp"
 
@@ -25,11 +26,8 @@ class RunningChain {
                                        chain.genesis, toy::rules(), clock});
         AIT_ASSERT(opened.ok());
         data = std::move(opened).value();
-        auto sole = SoleValidator::create(chain.genesis, chain.validator);
-        AIT_ASSERT(sole.ok());
-        ordering = std::move(sole).value();
         system.emplace(config.set("scheduler.policy", caf::atom("sharing")));
-        actor = spawn_chain(*system, {*data, *ordering, chain.validator, clock, listeners, figures,
+        actor = spawn_chain(*system, {*data, chain.validator, clock, listeners, figures,
                                       [](const Error&) { std::abort(); }});
     }
     ~RunningChain() {
@@ -42,19 +40,11 @@ class RunningChain {
 
     std::future<Result<Applied>> send(Submission::Operation operation, bool dry_run = false,
                                       std::vector<std::string> blobs = {}) {
-        auto promise = std::make_shared<std::promise<Result<Applied>>>();
-        auto future = promise->get_future();
-        const auto inbox = std::make_shared<SubmissionInbox>();
-        EXPECT_TRUE(inbox->put(std::make_shared<Submission>(
-            std::move(operation), std::move(blobs), dry_run, 0,
-            [promise](Result<Applied> applied) { promise->set_value(std::move(applied)); })));
-        caf::anon_send(actor, Submit{inbox});
-        return future;
+        return ask_chain(actor, std::move(operation), dry_run, std::move(blobs));
     }
 
     std::unique_ptr<storage::Database> database{};
     std::unique_ptr<ChainData> data{};
-    std::unique_ptr<Ordering> ordering{};
     BlockListeners listeners{};
     ChainFigures figures{};
     caf::actor_system_config config{};

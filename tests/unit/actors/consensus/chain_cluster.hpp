@@ -12,6 +12,7 @@
 #include <set>
 
 #include "actors/consensus/replicated_chain.hpp"
+#include "tests/unit/actors/consensus/ask_chain.hpp"
 #include "tests/unit/actors/consensus/temporary_folder.hpp"
 #include "tests/unit/actors/consensus/toy_domain.hpp"
 
@@ -157,14 +158,7 @@ class ClusterNode {
 
     std::future<Result<Applied>> send(Submission::Operation operation, bool dry_run = false,
                                       std::vector<std::string> blobs = {}) {
-        auto promise = std::make_shared<std::promise<Result<Applied>>>();
-        auto future = promise->get_future();
-        const auto inbox = std::make_shared<SubmissionInbox>();
-        EXPECT_TRUE(inbox->put(std::make_shared<Submission>(
-            std::move(operation), std::move(blobs), dry_run, 0,
-            [promise](Result<Applied> applied) { promise->set_value(std::move(applied)); })));
-        caf::anon_send(actor_, Submit{inbox});
-        return future;
+        return ask_chain(actor_, std::move(operation), dry_run, std::move(blobs));
     }
 
     /// Waits until the node has published this height.

@@ -50,7 +50,6 @@ class ThreadedNode final : public NodeServices {
         actor_config_.set("scheduler.max-threads", std::size_t{4});
         system_.emplace(actor_config_);
         chain_ = consensus::spawn_chain(*system_, {.data = *data_,
-                                                   .ordering = *ordering_,
                                                    .node_key = validator_,
                                                    .clock = clock(),
                                                    .listeners = listeners_,
@@ -143,9 +142,6 @@ class ThreadedNode final : public NodeServices {
         genesis.time = UnixMs{TestChain::start_ms};
         genesis.validators.push_back({"one", validator_.public_key(), 1});
         genesis.parameters = TestChain::development();
-        auto ordering = consensus::SoleValidator::create(genesis, validator_);
-        AIT_ASSERT(ordering.ok());
-        ordering_ = std::move(ordering).value();
         auto database = storage::Database::open(folder_.path() + "/state");
         AIT_ASSERT(database.ok());
         database_ = std::move(database).value();
@@ -164,7 +160,6 @@ class ThreadedNode final : public NodeServices {
     std::array<consensus::DomainRules, 3> domains_{
         ledger::domain_rules(), coordinator::domain_rules(), miner::domain_rules()};
     consensus::RuleSet rules_{domains_, &ledger::take_nonce};
-    std::unique_ptr<consensus::Ordering> ordering_{};
     std::unique_ptr<storage::Database> database_{};
     std::unique_ptr<consensus::ChainData> data_{};
     consensus::BlockListeners listeners_{};
