@@ -183,19 +183,22 @@ void PeerCore::dial(const std::shared_ptr<PeerSlot>& slot) {
         if (target.host.empty() || target.port == 0) return;
         ++slot->told.attempts_total;
     }
+    slot->dialled_us = now_us();
     slot->outgoing = std::make_shared<PeerConnection>(shared_from_this(), std::move(target));
     const auto connection = slot->outgoing;
     add(connection);
     connection->start();
 }
 
-void PeerCore::dial_later(const std::shared_ptr<PeerSlot>& slot) {
+void PeerCore::dial_later(const std::shared_ptr<PeerSlot>& slot, std::int64_t spent_us) {
     if (is_stopping_ || slot->is_removed) return;
     slot->backoff_ms = std::clamp(slot->backoff_ms, options.backoff_ms_min, options.backoff_ms_max);
     // Half to one and a half of it, so that nodes that lost each other do not meet in step.
-    const std::uint64_t wait_us =
-        slot->backoff_ms * 500ULL + jitter_() % (slot->backoff_ms * 1'000ULL + 1);
+    const auto drawn_us = static_cast<std::int64_t>(slot->backoff_ms * 500ULL +
+                                                    jitter_() % (slot->backoff_ms * 1'000ULL + 1));
     slot->backoff_ms = std::min(slot->backoff_ms * 2, options.backoff_ms_max);
+    const std::int64_t wait_us =
+        std::max<std::int64_t>(drawn_us - spent_us, options.backoff_ms_min * 500LL);
     slot->redial.expires_after(std::chrono::microseconds(wait_us));
     slot->redial.async_wait([self = shared_from_this(), slot](const ErrorCodeAsio& cancelled) {
         if (!cancelled) self->dial(slot);
@@ -335,7 +338,8 @@ void PeerCore::ended(const std::shared_ptr<PeerConnection>& connection, PeerEnd 
     if (slot->chosen == connection) slot->chosen.reset();
     if (!is_our_dial) return;
     slot->outgoing.reset();
-    if (!slot->link) dial_later(slot);
+    // Whoever waited for an answer to the end has waited enough: a healed network is found soon.
+    if (!slot->link) dial_later(slot, now_us() - slot->dialled_us);
 }
 
 void PeerCore::report(const PeerConnection& connection, PeerEnd why, const std::string& detail,

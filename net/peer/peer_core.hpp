@@ -72,6 +72,7 @@ struct PeerSlot {
     std::shared_ptr<PeerConnection> outgoing{};  ///< dialled; not a link yet
     boost::asio::steady_timer redial;
     std::uint32_t backoff_ms = 0;
+    std::int64_t dialled_us = 0;  ///< when the last attempt began
     bool is_removed = false;
 };
 
@@ -114,7 +115,8 @@ class PeerCore : public std::enable_shared_from_this<PeerCore> {
     void start_thread();
     void stop();  ///< any thread but this one
     void dial(const std::shared_ptr<PeerSlot>& slot);
-    void dial_later(const std::shared_ptr<PeerSlot>& slot);
+    /// `spent_us` of the pause is over already.
+    void dial_later(const std::shared_ptr<PeerSlot>& slot, std::int64_t spent_us = 0);
     void drop(const std::shared_ptr<PeerSlot>& slot);
     void probe(const std::shared_ptr<PeerConnection>& connection);
 

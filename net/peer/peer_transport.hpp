@@ -50,10 +50,10 @@ class PeerTransport {
         std::array<PeerQueueRule, peer_priority_count> queues = peer_queue_rules_default;
 
         std::uint32_t handshake_ms_max = 5'000;  ///< from the connection to the link
-        std::uint32_t connect_ms_max = 1'500;    ///< of dialling
+        std::uint32_t connect_ms_max = 1'000;    ///< of dialling
         std::uint32_t heartbeat_ms = 1'000;
         std::uint32_t dead_ms = 3'000;      ///< without an answer to a heartbeat
-        std::uint32_t backoff_ms_min = 50;  ///< between attempts; doubles, with jitter
+        std::uint32_t backoff_ms_min = 50;  ///< between attempts' starts; doubles, with jitter
         std::uint32_t backoff_ms_max = 1'000;
         std::uint32_t peers_max = 256;
         std::uint32_t handshakes_max = 64;  ///< connections that are no link yet

@@ -16,7 +16,8 @@ Result<std::string> genesis_wanted(const std::string& text);
 /// Adds entries to the list, all or none. Error: already_exists unless `may_replace`.
 Status keep_nodes(Session& session, const std::vector<NodeEntry>& entries, bool may_replace);
 
-/// The kept nodes, or the one of that name. Errors: not_found, those of read_nodes.
+/// The kept nodes, or the one of that name, or the one at "HOST:PORT" whose name that is. Errors:
+/// not_found, those of read_nodes.
 Result<std::vector<NodeEntry>> kept_nodes(Session& session, const std::string& name);
 
 /// How to look at each of them, with what is known beforehand: the entry's own pins and this

@@ -6,6 +6,7 @@
 #include "actors/consensus/genesis.hpp"
 #include "actors/node/messages.hpp"
 #include "runtime/cli/node_commands.hpp"
+#include "runtime/config/peers.hpp"
 
 namespace ait::cli {
 namespace {
@@ -203,8 +204,12 @@ Result<std::vector<NodeEntry>> kept_nodes(Session& session, const std::string& n
     if (!nodes.ok()) return nodes.error();
     if (name.empty()) return std::move(nodes).value().all;
     const NodeEntry* entry = nodes.value().find(name);
-    if (entry == nullptr) return no_such_node(name, nodes.value());
-    return std::vector{*entry};
+    if (entry != nullptr) return std::vector{*entry};
+    // Names hold no colon, so this is an address of a node that nobody kept.
+    auto address = config::parse_host_port(name);
+    if (!address.ok()) return no_such_node(name, nodes.value());
+    return std::vector{NodeEntry{
+        .name = name, .host = std::move(address.value().host), .port = address.value().port}};
 }
 
 Result<std::vector<ProbeJob>> probe_jobs(Session& session, const std::vector<NodeEntry>& nodes,

@@ -182,8 +182,10 @@ Error no_such_node(const std::string& name, const NodeList& nodes) {
     if (!hint.empty()) hint += " ";
     return {ErrorCode::not_found, "There is no node \"" + name.substr(0, 64) + "\" here.",
             known.empty() ? "No node has been added." : "",
-            hint + (known.empty() ? "`aitbc node add --name NAME --host HOST --port PORT` adds one."
-                                  : "`aitbc node list` shows them.")};
+            hint +
+                (known.empty() ? "`aitbc node add --name NAME --host HOST --port PORT` adds one"
+                               : "`aitbc node list` shows them") +
+                "; HOST:PORT of its REST interface is a name too."};
 }
 
 }  // namespace ait::cli

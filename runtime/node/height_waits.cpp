@@ -24,43 +24,39 @@ class HeightWaits::Waits : public std::enable_shared_from_this<Waits> {
 
     void add(std::uint64_t height, std::chrono::milliseconds at_most,
              std::function<void(bool)> then) {
-        auto timer = std::make_shared<boost::asio::steady_timer>(pool_, at_most);
-        std::uint64_t id = 0;
-        {
-            const std::lock_guard lock(mutex_);
-            if (is_stopped_ || height <= published_) {
-                boost::asio::post(pool_, [then = std::move(then), is_reached = !is_stopped_] {
-                    then(is_reached);
-                });
-                return;
-            }
-            id = next_id_++;
-            waits_.emplace(std::pair(height, id), Wait{std::move(then), timer});
+        const std::lock_guard lock(mutex_);
+        if (is_stopped_ || height <= published_) {
+            boost::asio::post(
+                pool_, [then = std::move(then), is_reached = !is_stopped_] { then(is_reached); });
+            return;
         }
-        timer->async_wait([self = shared_from_this(), key = std::pair(height, id)](const auto&) {
+        const Key key{height, next_id_++};
+        auto timer = std::make_shared<boost::asio::steady_timer>(pool_, at_most);
+        timer->async_wait([self = shared_from_this(), key](const auto&) {
             if (auto late = self->take(key)) (*late)(false);
         });
+        waits_.emplace(key, Wait{std::move(then), std::move(timer)});
     }
 
     void on_block(std::uint64_t height) {
-        std::vector<Wait> reached;
+        std::vector<std::function<void(bool)>> reached;
         {
             const std::lock_guard lock(mutex_);
             published_ = height;
             const auto end = waits_.lower_bound({height + 1, 0});
             for (auto each = waits_.begin(); each != end; ++each)
-                reached.push_back(std::move(each->second));
+                reached.push_back(let_go(each->second));
             waits_.erase(waits_.begin(), end);
         }
         run(std::move(reached), true);
     }
 
     void stop() {
-        std::vector<Wait> left;
+        std::vector<std::function<void(bool)>> left;
         {
             const std::lock_guard lock(mutex_);
             is_stopped_ = true;
-            for (auto& [key, each] : waits_) left.push_back(std::move(each));
+            for (auto& [key, each] : waits_) left.push_back(let_go(each));
             waits_.clear();
         }
         run(std::move(left), false);
@@ -77,12 +73,14 @@ class HeightWaits::Waits : public std::enable_shared_from_this<Waits> {
         waits_.erase(found);
         return then;
     }
-    void run(std::vector<Wait> waits, bool is_reached) {
-        for (auto& each : waits) {
-            each.timer->cancel();
-            boost::asio::post(pool_,
-                              [then = std::move(each.then), is_reached] { then(is_reached); });
-        }
+    /// Under the mutex: a timer is not safe for two threads.
+    static std::function<void(bool)> let_go(Wait& wait) {
+        wait.timer->cancel();
+        return std::move(wait.then);
+    }
+    void run(std::vector<std::function<void(bool)>> reached, bool is_reached) {
+        for (auto& then : reached)
+            boost::asio::post(pool_, [then = std::move(then), is_reached] { then(is_reached); });
     }
 
     boost::asio::thread_pool& pool_;

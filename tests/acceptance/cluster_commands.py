@@ -213,6 +213,13 @@ def section_nine(story, home, made, is_verbatim):
         "the figures are this node's: its key proven, its version, its clock",
         told,
     )
+    address = made["items"][1]["url"].removeprefix("http://")
+    ran = home.run("node", "test", address, "-o", "json")
+    story.check(
+        ran.code == 0 and json.loads(ran.out)["public_key"] == made["items"][1]["public_key"],
+        "a node that nobody added is tested by its address",
+        ran.out + ran.err,
+    )
     ran = home.shell("aitbc node chains")
     cells = [line.split()[0] for line in ran.out.splitlines()]
     story.check(
