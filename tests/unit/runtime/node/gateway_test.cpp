@@ -177,6 +177,7 @@ TEST(Gateway, asking_for_a_height_that_is_not_there_yet_says_so) {
     Door door;
     net::HttpRequest request = Door::request("GET", "/api/v1/jobs");
     request.query.emplace_back("min_height", "1000000");
+    request.headers.push_back({"aitbc-timeout-ms", "20"});
     const auto response = door.ask(request);
     EXPECT_EQ(response.status, 503);
     EXPECT_EQ(Door::code(response), "unavailable");
