@@ -14,6 +14,7 @@ constexpr std::int64_t tell_again_ms = 1'000;
 /// A told operation may have been on its way for a while, and a block too.
 constexpr std::int64_t certainty_ms = 1'000;
 constexpr std::int64_t foreign_kept_ms = 10'000;
+/// A member that lies may have named a height that never comes.
 constexpr std::int64_t doubt_ms_max = 2'000;
 
 bool is_signed(const Submission& submission) {
@@ -94,9 +95,20 @@ bool OperationDesk::adopt(const SubmissionPtr& submission) {
     return true;
 }
 
-bool OperationDesk::is_sure(const Doubtful& asked, const Standing& standing) const {
-    return standing.hears_quorum &&
-           (data_.tip().height >= asked.height_needed || steady_ms() > asked.until_ms);
+bool OperationDesk::is_sure(Doubtful& asked, const Standing& standing) const {
+    if (!asked.height_needed && standing.answered_question >= asked.question) {
+        asked.height_needed = standing.answered_height;
+        asked.answered_ms = steady_ms();
+    }
+    if (!asked.height_needed) return false;
+    return data_.tip().height >= *asked.height_needed ||
+           (standing.members_may_lie && steady_ms() > asked.answered_ms + doubt_ms_max);
+}
+
+bool OperationDesk::has_question_after(std::uint64_t answered) const {
+    return std::any_of(doubtful_.begin(), doubtful_.end(), [answered](const Doubtful& each) {
+        return !each.height_needed && each.question > answered;
+    });
 }
 
 WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions,
@@ -104,7 +116,9 @@ WaitingOperations OperationDesk::take(std::vector<SubmissionPtr> submissions,
     std::vector<Doubtful> asked;
     asked.reserve(submissions.size());
     for (auto& submission : submissions)
-        asked.push_back({std::move(submission), standing.height_known, steady_ms() + doubt_ms_max});
+        asked.push_back({.submission = std::move(submission),
+                         .question = standing.next_question,
+                         .height_needed = {}});
     return take(std::move(asked), standing);
 }
 
@@ -122,7 +136,7 @@ WaitingOperations OperationDesk::take(std::vector<Doubtful> asked, const Standin
         const auto reader = data_.reader();
         const storage::StateOver expected(expected_, reader->state());
         BlockBuilder builder(data_.rules(), parent(expected), clock_.now_unix_ms());
-        for (const auto& each : asked) {
+        for (auto& each : asked) {
             auto answer = take_one(each, standing, *reader, builder, told);
             if (answer) answers.emplace_back(each.submission, std::move(*answer));
         }
@@ -135,8 +149,7 @@ WaitingOperations OperationDesk::take(std::vector<Doubtful> asked, const Standin
 }
 
 /// Nothing: it waits here, for a block or for a better state.
-std::optional<Result<Applied>> OperationDesk::take_one(const Doubtful& asked,
-                                                       const Standing& standing,
+std::optional<Result<Applied>> OperationDesk::take_one(Doubtful& asked, const Standing& standing,
                                                        const ChainReader& reader,
                                                        BlockBuilder& builder,
                                                        WaitingOperations& told) {

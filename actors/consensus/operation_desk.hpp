@@ -14,10 +14,13 @@
 
 namespace ait::consensus {
 
-/// How far this node's state can be trusted for a refusal.
+/// How far this node's state can be trusted for a refusal: see TipInquiry.
 struct Standing {
-    std::uint64_t height_known = 0;  ///< of any block that it knows of, final or not
+    std::uint64_t next_question = 0;  ///< to the members: it vouches for what comes now
+    std::uint64_t answered_question = 0;
+    std::uint64_t answered_height = 0;  ///< what a quorum knew then
     bool hears_quorum = false;
+    bool members_may_lie = false;
 };
 
 class OperationDesk {
@@ -39,6 +42,8 @@ class OperationDesk {
     /// This very transaction was checked when it came here.
     [[nodiscard]] bool is_verified(const Hash& hash) const { return pool_.find(hash) != nullptr; }
     [[nodiscard]] bool has_waiting() const { return !pool_.is_empty(); }
+    /// Something waits for a question after this one to be answered.
+    [[nodiscard]] bool has_question_after(std::uint64_t answered) const;
     [[nodiscard]] bool has_own() const { return pool_.own_count() > 0 || !doubtful_.empty(); }
 
     /// A block is published: answers what it did, looks at the rest again.
@@ -53,18 +58,19 @@ class OperationDesk {
   private:
     struct Doubtful {
         SubmissionPtr submission{};
-        std::uint64_t height_needed = 0;  ///< to know better
-        std::int64_t until_ms = 0;        ///< steady; blocks that were known may never be final
+        std::uint64_t question = 0;                    ///< whose answer tells how far the chain is
+        std::optional<std::uint64_t> height_needed{};  ///< that answer
+        std::int64_t answered_ms = 0;                  ///< steady
     };
 
     using Answers = std::vector<std::pair<SubmissionPtr, Result<Applied>>>;
 
     WaitingOperations take(std::vector<Doubtful> asked, const Standing& standing);
-    [[nodiscard]] bool is_sure(const Doubtful& asked, const Standing& standing) const;
+    [[nodiscard]] bool is_sure(Doubtful& asked, const Standing& standing) const;
     [[nodiscard]] BlockBuilder::Parent parent(const storage::StateReader& state) const;
     [[nodiscard]] Result<Applied> predict(const Submission& submission,
                                           const ChainReader& reader) const;
-    std::optional<Result<Applied>> take_one(const Doubtful& asked, const Standing& standing,
+    std::optional<Result<Applied>> take_one(Doubtful& asked, const Standing& standing,
                                             const ChainReader& reader, BlockBuilder& builder,
                                             WaitingOperations& told);
     /// A reader is a lock, and whoever is answered may read too: never both at once.

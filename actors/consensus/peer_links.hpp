@@ -20,7 +20,8 @@ enum class PeerMessage : std::uint8_t {
     certificate = 17,
     body = 18,
     catch_up = 19,
-    operations = 20
+    operations = 20,
+    tip = 22
 };
 
 /// Any thread; never blocks. What cannot be sent is lost, as on any network.

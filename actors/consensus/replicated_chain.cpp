@@ -7,9 +7,11 @@
 #include <deque>
 #include <set>
 
+#include "actors/consensus/chain_peers.hpp"
 #include "actors/consensus/operation_desk.hpp"
 #include "actors/consensus/proposals.hpp"
 #include "actors/consensus/submissions.hpp"
+#include "actors/consensus/tip_inquiry.hpp"
 #include "actors/supervision.hpp"
 
 namespace ait::consensus {
@@ -67,40 +69,6 @@ PeerMessage kind_of(simplex::Priority priority) {
     return PeerMessage::catch_up;
 }
 
-/// The nodes of a chain by the numbers that the core knows them by: members by their index,
-/// followers above, in the order in which they first came.
-class Peers {
-  public:
-    explicit Peers(const simplex::Config& config) {
-        for (const auto& member : config.members) keys_.push_back(member.key);
-        member_count_ = keys_.size();
-        for (std::size_t i = 0; i < member_count_; ++i) {
-            if (i != config.self) members_.push_back(keys_[i]);
-        }
-    }
-    simplex::Peer number_of(const PublicKey& key) {
-        const auto found = std::find(keys_.begin(), keys_.end(), key);
-        if (found == keys_.end()) keys_.push_back(key);
-        return static_cast<simplex::Peer>(found - keys_.begin());
-    }
-    [[nodiscard]] const PublicKey* key_of(simplex::Peer peer) const {
-        return peer < keys_.size() ? &keys_[peer] : nullptr;
-    }
-    /// Without this node.
-    [[nodiscard]] const std::vector<PublicKey>& members() const { return members_; }
-    [[nodiscard]] std::vector<PublicKey> everybody() const {
-        std::vector<PublicKey> all = members_;
-        all.insert(all.end(), keys_.begin() + static_cast<std::ptrdiff_t>(member_count_),
-                   keys_.end());
-        return all;
-    }
-
-  private:
-    std::vector<PublicKey> keys_{};
-    std::vector<PublicKey> members_{};
-    std::size_t member_count_ = 0;
-};
-
 class Replica {
   public:
     Replica(Self* self, ReplicatedChainServices services)
@@ -109,7 +77,8 @@ class Replica {
           desk_(services_.data, services_.clock, services_.figures),
           peers_(services_.config),
           authenticator_(services_.config, services_.config.self ? &services_.node_key : nullptr),
-          core_(services_.config, std::move(services_.restored), authenticator_) {
+          core_(services_.config, std::move(services_.restored), authenticator_),
+          inquiry_(services_.config, services_.config.incarnation) {
         services_.figures.height = services_.data.tip().height;
         state_.quorum_weight = simplex::quorum_weight(services_.config);
         count_reachable();
@@ -128,6 +97,7 @@ class Replica {
             return;
         }
         tell(desk_.take(std::move(submissions), standing()));
+        inquire();
         if (desk_.has_waiting()) feed(simplex::WorkWaiting{true});
     }
 
@@ -135,6 +105,10 @@ class Replica {
         for (const auto& delivery : deliveries) {
             if (delivery.kind == PeerMessage::operations) {
                 take_told(delivery.bytes);
+                continue;
+            }
+            if (delivery.kind == PeerMessage::tip) {
+                on_tip(delivery);
                 continue;
             }
             feed(simplex::Received{peers_.number_of(delivery.peer), delivery.bytes});
@@ -169,6 +143,7 @@ class Replica {
 
     void on_look() {
         tell(desk_.look(standing()));
+        inquire();
         if (has_work()) feed(simplex::WorkWaiting{true});
         tell_figures();
         finish_drain();
@@ -190,8 +165,15 @@ class Replica {
         return {services_.clock.monotonic_us() / 1'000, services_.clock.now_unix_ms()};
     }
     [[nodiscard]] Standing standing() const {
-        return {.height_known = std::max(core_.position().final_height_known, blocks_.highest()),
-                .hears_quorum = state_.reachable_weight >= state_.quorum_weight};
+        return {.next_question = inquiry_.next(),
+                .answered_question = inquiry_.answered(),
+                .answered_height = inquiry_.height(),
+                .hears_quorum = state_.reachable_weight >= state_.quorum_weight,
+                .members_may_lie = services_.config.fault_model == FaultModel::byzantine};
+    }
+    /// Of any block that this node knows of, final or not.
+    [[nodiscard]] std::uint64_t height_known() const {
+        return std::max(core_.position().final_height_known, blocks_.highest());
     }
     [[nodiscard]] bool has_work() const {
         if (desk_.has_waiting()) return true;
@@ -206,6 +188,36 @@ class Replica {
             services_.links.broadcast(peers_.members(), PeerMessage::operations,
                                       std::make_shared<const std::string>(encode(message)));
         }
+    }
+
+    /// One question at a time vouches for all that came before it was asked.
+    void inquire() {
+        if (!desk_.has_question_after(inquiry_.answered())) return;
+        const std::int64_t now_ms = now().steady_ms;
+        if (inquiry_.is_asking() && now_ms < asked_ms_ + 3 * services_.config.delta_ms) return;
+        asked_ms_ = now_ms;
+        const TipWord question{.question = inquiry_.ask(height_known()), .height = {}};
+        if (!inquiry_.is_asking()) return tell(desk_.think_over(standing()));
+        services_.links.broadcast(peers_.members(), PeerMessage::tip,
+                                  std::make_shared<const std::string>(encode(question)));
+    }
+
+    void on_tip(const PeerDelivery& delivery) {
+        const auto word = decode<TipWord>(delivery.bytes);
+        if (!word.ok()) {
+            ++state_.refused_messages;
+            return;
+        }
+        if (word.value().height) {
+            if (!inquiry_.on_answer(peers_.number_of(delivery.peer), word.value())) return;
+            tell(desk_.think_over(standing()));
+            return inquire();
+        }
+        // Who has just started may not know again what it voted for.
+        if (!core_.position().may_vote) return;
+        const TipWord answer{.question = word.value().question, .height = height_known()};
+        services_.links.send(delivery.peer, PeerMessage::tip,
+                             std::make_shared<const std::string>(encode(answer)));
     }
 
     void take_told(std::string_view bytes) {
@@ -408,9 +420,11 @@ class Replica {
     Self* self_;
     ReplicatedChainServices services_;
     OperationDesk desk_;
-    Peers peers_;
+    ChainPeers peers_;
     simplex::KeyAuthenticator authenticator_;
     simplex::Core core_;
+    TipInquiry inquiry_;
+    std::int64_t asked_ms_ = 0;  ///< steady; the question that is under way
     UnfinalBlocks blocks_{};
     std::deque<Hash> final_{};  ///< not published yet, by height
     std::uint64_t durable_height_ = 0;

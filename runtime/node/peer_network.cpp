@@ -15,6 +15,7 @@ using net::PeerPriority;
 constexpr std::uint64_t protocol_version = 1;
 constexpr std::uint32_t vote_bytes_max = 64 * 1024;  // several statements of one member
 constexpr std::uint32_t certificate_bytes_max = 1024 * 1024;
+constexpr std::uint32_t tip_bytes_max = 64;
 
 constexpr std::uint8_t number(PeerMessage kind) {
     return static_cast<std::uint8_t>(kind);
@@ -30,7 +31,9 @@ std::vector<PeerKind> kinds() {
         {number(PeerMessage::body), "body", PeerPriority::body, longest, 0, 0},
         {number(PeerMessage::catch_up), "catch_up", PeerPriority::catch_up, longest,
          certificate_bytes_max, 0},
-        {number(PeerMessage::operations), "operations", PeerPriority::gossip, longest, longest, 0}};
+        {number(PeerMessage::operations), "operations", PeerPriority::gossip, longest, longest, 0},
+        {number(PeerMessage::tip), "tip", PeerPriority::certificate, tip_bytes_max, tip_bytes_max,
+         0}};
 }
 
 std::string short_key(const PublicKey& key) {

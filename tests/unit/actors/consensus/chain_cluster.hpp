@@ -43,6 +43,11 @@ class Wires {
         cut_.insert(std::minmax(one, other));
         tell(one, other, false);
     }
+    /// Messages are lost, and neither side has noticed: as after a cable was pulled.
+    void cut_unnoticed(const PublicKey& one, const PublicKey& other) {
+        const std::lock_guard lock(mutex_);
+        cut_.insert(std::minmax(one, other));
+    }
     void mend(const PublicKey& one, const PublicKey& other) {
         const std::lock_guard lock(mutex_);
         cut_.erase(std::minmax(one, other));

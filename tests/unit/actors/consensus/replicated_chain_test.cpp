@@ -100,6 +100,28 @@ TEST(ReplicatedChain, a_node_that_is_cut_off_decides_nothing_and_joins_again) {
     expect_equal(cluster, joined.value().height);
 }
 
+// Breaks if a node that missed something, and has not noticed, tells a client that an operation was
+// refused which the others take or have done.
+TEST(ReplicatedChain, a_node_refuses_nothing_by_a_state_that_nobody_vouches_for) {
+    ChainCluster cluster(4);
+    cluster.start_all();
+    ASSERT_TRUE(ask(*cluster.nodes[3], toy::Chain::item("first", "text")).ok());
+    ClusterNode& apart = *cluster.nodes[3];
+    for (std::size_t i = 0; i < 3; ++i)
+        cluster.wires.cut_unnoticed(apart.id(), cluster.nodes[i]->id());
+    ASSERT_TRUE(
+        ask(*cluster.nodes[0], cluster.chain.verified(cluster.chain.own(1, "one", "text"))).ok());
+    // By the state of the node that is apart, 1 is the next nonce.
+    auto second = apart.send(cluster.chain.verified(cluster.chain.own(2, "two", "text")));
+    auto after_it = apart.send(toy::Chain::item("trial", "text"), true);
+    ASSERT_TRUE(answer_of(after_it).ok());
+    EXPECT_EQ(second.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+    for (std::size_t i = 0; i < 3; ++i) cluster.wires.mend(apart.id(), cluster.nodes[i]->id());
+    const auto taken = answer_of(second);
+    ASSERT_TRUE(taken.ok()) << taken.error().what << taken.error().why;
+    expect_equal(cluster, taken.value().height);
+}
+
 TEST(ReplicatedChain, an_idempotency_key_gets_the_first_answer_from_any_node) {
     ChainCluster cluster(4);
     cluster.start_all();
