@@ -58,8 +58,9 @@ std::int64_t Histogram::quantile_us(double share) const {
     return 0;
 }
 
-CpuTimes read_cpu_times(std::int32_t server_pid) {
-    CpuTimes times{.server_us = process_cpu_us(server_pid)};
+CpuTimes read_cpu_times(std::span<const std::int32_t> server_pids) {
+    CpuTimes times;
+    for (const std::int32_t pid : server_pids) times.server_us += process_cpu_us(pid);
     rusage own{};
     if (::getrusage(RUSAGE_SELF, &own) == 0) {
         times.own_us = microseconds(own.ru_utime) + microseconds(own.ru_stime);
@@ -83,12 +84,15 @@ CpuTimes operator-(const CpuTimes& after, const CpuTimes& before) {
             .machine_wait_us = after.machine_wait_us - before.machine_wait_us};
 }
 
-std::uint64_t resident_bytes(std::int32_t pid) {
-    std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
-    std::uint64_t total = 0;
-    std::uint64_t resident = 0;
-    if (!(statm >> total >> resident)) return 0;
-    return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+std::uint64_t resident_bytes(std::span<const std::int32_t> pids) {
+    std::uint64_t pages = 0;
+    for (const std::int32_t pid : pids) {
+        std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
+        std::uint64_t total = 0;
+        std::uint64_t resident = 0;
+        if (statm >> total >> resident) pages += resident;
+    }
+    return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace ait::benchmarks

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace ait::benchmarks {
@@ -33,15 +34,14 @@ class Histogram {
 /// Where the processors' time went up to one moment, in microseconds.
 struct CpuTimes {
     std::int64_t own_us = 0;
-    std::int64_t server_us = 0;        ///< 0 when no process was named or it has gone
+    std::int64_t server_us = 0;        ///< of processes that were named and have not gone
     std::int64_t machine_us = 0;       ///< busy time of all processors together
     std::int64_t machine_wait_us = 0;  ///< they had nothing to do but wait for the disk
 };
-/// `server_pid` 0: none.
-CpuTimes read_cpu_times(std::int32_t server_pid);
+CpuTimes read_cpu_times(std::span<const std::int32_t> server_pids);
 CpuTimes operator-(const CpuTimes& after, const CpuTimes& before);
 
-/// Resident memory of a process in bytes; 0 when it cannot be read.
-std::uint64_t resident_bytes(std::int32_t pid);
+/// Resident memory of all these processes in bytes, as far as it can be read.
+std::uint64_t resident_bytes(std::span<const std::int32_t> pids);
 
 }  // namespace ait::benchmarks

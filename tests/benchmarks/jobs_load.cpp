@@ -1,9 +1,12 @@
-// jobs_load: puts the durable life of jobs on a node or on Redis, measures it and checks it.
+// jobs_load: puts the durable life of jobs on nodes, Redis or etcd, measures it and checks it.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <functional>
 
+#include "runtime/base/clock.hpp"
 #include "runtime/base/codec/json.hpp"
 #include "runtime/base/limits.hpp"
 #include "tests/benchmarks/options.hpp"
@@ -54,15 +57,26 @@ double share(std::int64_t part, std::int64_t whole) {
     return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+std::string name_of(Peer peer) {
+    switch (peer) {
+        case Peer::node:
+            return "node";
+        case Peer::redis:
+            return "redis";
+        case Peer::etcd:
+            return "etcd";
+    }
+    return "";
+}
+
 Json report_json(const Options& options, const LoadFigures& figures, const Check& check) {
     Json latency = Json::object();
     for (std::size_t i = 0; i < step_count; ++i)
         latency[std::string(step_names[i])] = latency_json(figures.latency[i]);
     const auto requests = static_cast<std::int64_t>(figures.requests);
     const auto jobs = static_cast<std::int64_t>(figures.jobs);
-    const bool is_node = options.peer == Peer::node;
     return Json{
-        {"server", is_node ? "node" : "redis"},
+        {"server", name_of(options.peer)},
         {"batch", options.node.batch},
         {"connections", options.load.connections},
         {"seconds", share(figures.measured_us, 1'000'000)},
@@ -76,7 +90,7 @@ Json report_json(const Options& options, const LoadFigures& figures, const Check
         {"server_us_per_job", share(figures.cpu.server_us, jobs)},
         {"machine_cores", share(figures.cpu.machine_us, figures.measured_us)},
         {"machine_disk_wait_cores", share(figures.cpu.machine_wait_us, figures.measured_us)},
-        {"server_resident_bytes", resident_bytes(options.load.server_pid)},
+        {"server_resident_bytes", resident_bytes(options.load.server_pids)},
         {"lost", check.lost},
         {"doubled", check.doubled},
         {"sampled", check.sampled},
@@ -131,22 +145,78 @@ Status ask_node(NodeSetup& setup, const NodeProtocol& protocol, const JobBook& b
     return {};
 }
 
-Result<Check> load_node(const Options& options, LoadFigures& figures) {
-    auto token = read_token(options.token_file);
-    if (!token.ok()) return token.error();
-    NodeSetup setup({.endpoint = {.host = options.load.host, .port = options.load.port},
-                     .token = token.value()});
-    const auto facts = setup.facts();
-    if (!facts.ok()) return facts.error();
+/// The nodes of one chain, or the only one.
+struct Nodes {
+    std::vector<NodeSetup> setups{};
+    std::vector<std::string> tokens{};
+    NodeFacts facts{};
+};
+
+Result<Nodes> reach_nodes(const Options& options) {
+    Nodes nodes;
+    for (std::size_t i = 0; i < options.load.endpoints.size(); ++i) {
+        auto token = read_token(options.token_files[i]);
+        if (!token.ok()) return token.error();
+        const Endpoint& endpoint = options.load.endpoints[i];
+        nodes.tokens.push_back(token.value());
+        nodes.setups.emplace_back(
+            NodeAddress{.endpoint = {.host = endpoint.host, .port = endpoint.port},
+                        .token = std::move(token).value()});
+        auto facts = nodes.setups.back().facts();
+        if (!facts.ok()) return facts.error();
+        if (i > 0 && facts.value().genesis != nodes.facts.genesis) {
+            return Error{ErrorCode::invalid_argument, "The nodes are of different chains.",
+                         endpoint.host + ":" + std::to_string(endpoint.port) +
+                             " has another genesis than the first.",
+                         "Give nodes of one cluster."};
+        }
+        nodes.facts = std::move(facts).value();
+    }
+    return nodes;
+}
+
+/// Without load nothing new becomes final: soon all nodes have what any of them has answered.
+Status await_agreement(Nodes& nodes) {
+    constexpr std::int64_t patience_us = 10'000'000;
+    const std::int64_t until_us = system_clock().monotonic_us() + patience_us;
+    while (system_clock().monotonic_us() < until_us) {
+        std::vector<std::uint64_t> heights;
+        for (NodeSetup& setup : nodes.setups) {
+            const auto facts = setup.facts();
+            if (!facts.ok()) return facts.error();
+            heights.push_back(facts.value().height);
+        }
+        if (std::ranges::adjacent_find(heights, std::ranges::not_equal_to{}) == heights.end())
+            return {};
+    }
+    return Error{ErrorCode::deadline_exceeded, "The nodes do not come to one height.",
+                 "They had 10 s without any load.", "Look at their logs."};
+}
+
+Result<std::vector<MinerAccount>> open_miners(const Options& options, Nodes& nodes) {
     const auto concurrency = static_cast<std::uint32_t>(
         std::min<std::size_t>(options.node.batch, limits::lease_jobs_max));
-    auto miners = setup.miners(facts.value(), options.seed, options.load.connections, concurrency);
+    std::vector<MinerAccount> miners;
+    for (std::size_t i = 0; i < options.load.connections; ++i) {
+        auto miner =
+            nodes.setups[i % nodes.setups.size()].miner(nodes.facts, options.seed, i, concurrency);
+        if (!miner.ok()) return miner.error();
+        miners.push_back(std::move(miner).value());
+    }
+    return miners;
+}
+
+Result<Check> load_node(const Options& options, LoadFigures& figures) {
+    auto nodes = reach_nodes(options);
+    if (!nodes.ok()) return nodes.error();
+    auto miners = open_miners(options, nodes.value());
     if (!miners.ok()) return miners.error();
+    NodeSetup& setup = nodes.value().setups.front();
     const auto before = setup.count_completed(miners.value());
     if (!before.ok()) return before.error();
     JobBook book(jobs_expected(options));
-    NodeProtocol protocol(options.node, facts.value(), token.value(), std::move(miners).value(),
-                          book);
+    NodeProtocol protocol(options.node, nodes.value().facts, nodes.value().tokens,
+                          std::move(miners).value(), book);
     auto measured = run_load(protocol, options.load);
     if (!measured.ok()) return measured.error();
     figures = measured.value();
@@ -155,8 +225,28 @@ Result<Check> load_node(const Options& options, LoadFigures& figures) {
     // Where others' jobs wait in front, one's own are left in the queue instead of them.
     const std::uint64_t swapped = book.count_foreign();
     check.lost -= std::min(check.lost, options.node.submits_only ? check.lost : swapped);
+    const Status agreed = await_agreement(nodes.value());
+    if (!agreed.ok()) return agreed.error();
     const Status asked = ask_node(setup, protocol, book, before.value(), check);
     if (!asked.ok()) return asked.error();
+    return check;
+}
+
+Result<Check> load_etcd(const Options& options, LoadFigures& figures) {
+    const std::string run = options.seed + "/" + std::to_string(system_clock().now_unix_ms()) + "/";
+    JobBook book(jobs_expected(options));
+    EtcdProtocol protocol(options.etcd, run, options.load.connections, book);
+    auto measured = run_load(protocol, options.load);
+    if (!measured.ok()) return measured.error();
+    figures = measured.value();
+    Check check = check_of(book);
+    check.empty_leases = protocol.empty_leases();
+    const auto counts = count_etcd_keys(options.load.endpoints.back(), run);
+    if (!counts.ok()) return counts.error();
+    check.open = counts.value().queued + counts.value().held;
+    const std::uint64_t completed = book.totals().completed;
+    if (counts.value().results < completed) check.lost += completed - counts.value().results;
+    if (counts.value().results > completed) check.doubled += counts.value().results - completed;
     return check;
 }
 
@@ -179,6 +269,18 @@ Result<Check> load_redis(const Options& options, LoadFigures& figures) {
     return check;
 }
 
+Result<Check> load(const Options& options, LoadFigures& figures) {
+    switch (options.peer) {
+        case Peer::node:
+            return load_node(options, figures);
+        case Peer::redis:
+            return load_redis(options, figures);
+        case Peer::etcd:
+            return load_etcd(options, figures);
+    }
+    return Check{};
+}
+
 }  // namespace
 
 int main(int count, char** values) {
@@ -189,8 +291,7 @@ int main(int count, char** values) {
         return 0;
     }
     LoadFigures figures;
-    const auto check = options.value().peer == Peer::node ? load_node(options.value(), figures)
-                                                          : load_redis(options.value(), figures);
+    const auto check = load(options.value(), figures);
     if (!check.ok()) return fail(check.error());
     print_report(options.value(), figures, check.value());
     if (check.value().lost == 0 && check.value().doubled == 0) return 0;

@@ -61,7 +61,7 @@ class Loop {
         poll_ = net::FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
         if (!poll_.is_open()) return failed("epoll is not to be had.");
         for (std::size_t i = 0; i < connections_.size(); ++i) {
-            auto socket = connect_to(options_);
+            auto socket = connect_to(options_.endpoints[i % options_.endpoints.size()], i);
             if (!socket.ok()) return socket.error();
             epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
             if (::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, socket.value().get(), &event) != 0)
@@ -190,7 +190,7 @@ class Loop {
         // From now, not from the plan: a machine that stood still must not shorten the measurement.
         measure_until_us_ = at_us + options_.measure_ms * 1'000;
         jobs_before_ = protocol_.jobs_done();
-        figures_.cpu = read_cpu_times(options_.server_pid);
+        figures_.cpu = read_cpu_times(options_.server_pids);
     }
 
     void end_measuring(std::int64_t at_us) {
@@ -199,7 +199,7 @@ class Loop {
         measure_until_us_ = at_us;
         figures_.measured_us = at_us - measure_from_us_;
         figures_.jobs = protocol_.jobs_done() - jobs_before_;
-        figures_.cpu = read_cpu_times(options_.server_pid) - figures_.cpu;
+        figures_.cpu = read_cpu_times(options_.server_pids) - figures_.cpu;
         protocol_.stop();
     }
 
@@ -219,20 +219,27 @@ class Loop {
 
 }  // namespace
 
-Result<net::FileDescriptor> connect_to(const LoadOptions& options) {
+Result<net::FileDescriptor> connect_to(const Endpoint& endpoint, std::size_t client) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(options.port);
-    if (::inet_pton(AF_INET, options.host.c_str(), &address.sin_addr) != 1) {
+    address.sin_port = htons(endpoint.port);
+    if (::inet_pton(AF_INET, endpoint.host.c_str(), &address.sin_addr) != 1) {
         return Error{ErrorCode::invalid_argument, "The address cannot be read.",
-                     "\"" + options.host + "\" is no IPv4 address.", "Use 127.0.0.1:PORT."};
+                     "\"" + endpoint.host + "\" is no IPv4 address.", "Use 127.0.0.1:PORT."};
     }
     net::FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket.is_open()) return failed("A socket is not to be had.");
-    // POSIX wants this cast: every address family shares one parameter type.
+    if (endpoint.host.starts_with("127.")) {
+        sockaddr_in own{};
+        own.sin_family = AF_INET;
+        own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<std::uint32_t>(client / 64));
+        // POSIX wants this cast: every address family shares one parameter type.
+        if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0)
+            return failed("An address of this machine was refused.");
+    }
     const auto* name = reinterpret_cast<const sockaddr*>(&address);
     if (::connect(socket.get(), name, sizeof address) != 0) {
-        return failed("Nobody listens at " + options.host + ":" + std::to_string(options.port) +
+        return failed("Nobody listens at " + endpoint.host + ":" + std::to_string(endpoint.port) +
                       ".");
     }
     const int on = 1;

@@ -45,15 +45,20 @@ class Protocol {
     [[nodiscard]] virtual std::uint64_t jobs_done() const = 0;
 };
 
-struct LoadOptions {
-    std::string host = "127.0.0.1";  ///< an IPv4 address
+/// Where one server listens.
+struct Endpoint {
+    std::string host{};  ///< an IPv4 address
     std::uint16_t port = 0;
+};
+
+struct LoadOptions {
+    std::vector<Endpoint> endpoints{};  ///< connection i goes to number i modulo how many there are
     std::size_t connections = 64;
     std::int64_t warm_up_ms = 500;
     std::int64_t measure_ms = 5'000;
-    std::uint64_t jobs_max = 0;         ///< ends the measurement earlier; 0 = time alone does
-    std::int32_t server_pid = 0;        ///< whose CPU time is counted
-    std::int64_t patience_ms = 30'000;  ///< for the last answers after the end
+    std::uint64_t jobs_max = 0;               ///< ends the measurement earlier; 0 = time alone does
+    std::vector<std::int32_t> server_pids{};  ///< whose CPU time is counted
+    std::int64_t patience_ms = 30'000;        ///< for the last answers after the end
 };
 
 struct LoadFigures {
@@ -64,8 +69,10 @@ struct LoadFigures {
     CpuTimes cpu{};
 };
 
-/// A connected socket without Nagle's delay. Errors: unavailable, invalid_argument.
-Result<net::FileDescriptor> connect_to(const LoadOptions& options);
+/// A connected socket without Nagle's delay. On loopback 64 clients share an address, another one
+/// for the next 64, as clients elsewhere have addresses of their own. Errors: unavailable,
+/// invalid_argument.
+Result<net::FileDescriptor> connect_to(const Endpoint& endpoint, std::size_t client = 0);
 
 /// Connects, runs, waits until every connection is done. Errors: unavailable, those of the
 /// protocol, deadline_exceeded when answers stay away.

@@ -47,8 +47,8 @@ Error unexpected(std::string_view step, std::string_view why, std::string_view b
 }  // namespace
 
 NodeProtocol::NodeProtocol(const NodeLoadOptions& options, NodeFacts facts,
-                           const std::string& client_token, std::vector<MinerAccount> miners,
-                           JobBook& book)
+                           const std::vector<std::string>& client_tokens,
+                           std::vector<MinerAccount> miners, JobBook& book)
     : options_(options),
       facts_(std::move(facts)),
       miners_(std::move(miners)),
@@ -57,6 +57,7 @@ NodeProtocol::NodeProtocol(const NodeLoadOptions& options, NodeFacts facts,
     const std::string_view submit_path =
         options_.batch == 1 ? "/api/v1/jobs" : "/api/v1/jobs/batch";
     for (const MinerAccount& miner : miners_) {
+        const std::string& client_token = client_tokens[lanes_.size() % client_tokens.size()];
         lanes_.push_back({.submit_head = head(submit_path, client_token, miner.address),
                           .poll_head = head("/api/v1/miners/poll", miner.session, {}),
                           .deliver_head = head("/api/v1/jobs/results", miner.session, {})});

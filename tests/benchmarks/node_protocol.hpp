@@ -28,9 +28,11 @@ struct NodeLoadOptions {
 
 class NodeProtocol final : public Protocol {
   public:
-    /// One account a connection. `book` hears of every job.
-    NodeProtocol(const NodeLoadOptions& options, NodeFacts facts, const std::string& client_token,
-                 std::vector<MinerAccount> miners, JobBook& book);
+    /// One account a connection; connection i talks to the node that has given the client's token
+    /// number i modulo how many there are. `book` hears of every job.
+    NodeProtocol(const NodeLoadOptions& options, NodeFacts facts,
+                 const std::vector<std::string>& client_tokens, std::vector<MinerAccount> miners,
+                 JobBook& book);
 
     std::optional<Step> next_request(std::size_t connection, std::string& out) override;
     Result<std::size_t> take_answer(std::size_t connection, std::string_view received) override;

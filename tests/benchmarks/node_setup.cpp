@@ -75,19 +75,16 @@ Result<NodeFacts> NodeSetup::facts() {
     return NodeFacts{std::move(chain).value(), genesis.value(), height.value()};
 }
 
-Result<std::vector<MinerAccount>> NodeSetup::miners(const NodeFacts& facts, const std::string& seed,
-                                                    std::size_t count, std::uint32_t concurrency) {
-    std::vector<MinerAccount> miners;
-    for (std::size_t i = 0; i < count; ++i) {
-        auto key = key_of(seed, i);
-        auto address = crypto::to_text(crypto::address_of(key.public_key()));
-        miners.push_back({.key = std::move(key), .address = std::move(address)});
-        const Status opened = open_session(facts, miners.back());
-        if (!opened.ok()) return opened.error();
-        const Status registered = register_miner(facts, miners.back(), concurrency);
-        if (!registered.ok()) return registered.error();
-    }
-    return miners;
+Result<MinerAccount> NodeSetup::miner(const NodeFacts& facts, const std::string& seed,
+                                      std::size_t index, std::uint32_t concurrency) {
+    auto key = key_of(seed, index);
+    auto address = crypto::to_text(crypto::address_of(key.public_key()));
+    MinerAccount miner{.key = std::move(key), .address = std::move(address)};
+    const Status opened = open_session(facts, miner);
+    if (!opened.ok()) return opened.error();
+    const Status registered = register_miner(facts, miner, concurrency);
+    if (!registered.ok()) return registered.error();
+    return miner;
 }
 
 Status NodeSetup::open_session(const NodeFacts& facts, MinerAccount& miner) {
@@ -107,7 +104,13 @@ Status NodeSetup::open_session(const NodeFacts& facts, MinerAccount& miner) {
     return {};
 }
 
-/// Registers anew each time: an earlier run may have had another concurrency.
+bool NodeSetup::is_registered(const MinerAccount& miner, std::uint32_t concurrency) {
+    const auto known = get("/api/v1/miners/" + miner.address);
+    if (!known.ok()) return false;
+    const auto given = number_at(known.value(), "concurrency");
+    return given.ok() && given.value() == concurrency;
+}
+
 Status NodeSetup::register_miner(const NodeFacts& facts, MinerAccount& miner,
                                  std::uint32_t concurrency) {
     const auto account = get("/api/v1/accounts/" + miner.address);
@@ -118,14 +121,18 @@ Status NodeSetup::register_miner(const NodeFacts& facts, MinerAccount& miner,
     } else if (account.error().code != ErrorCode::not_found) {
         return account.error();
     }
+    if (is_registered(miner, concurrency)) return {};
+    const auto now = this->facts();  // those before it may have taken a thousand blocks
+    if (!now.ok()) return now.error();
     const miner::RegisterMiner offer{.types = {"inference"}, .concurrency = concurrency};
-    const consensus::UnsignedTransaction content{.chain = facts.chain,
-                                                 .genesis = facts.genesis,
-                                                 .signer = miner.key.public_key(),
-                                                 .nonce = miner.nonce_next++,
-                                                 .expiry_height = facts.height + expiry_heights,
-                                                 .kind = "miner.register",
-                                                 .body = Blob{encode(offer)}};
+    const consensus::UnsignedTransaction content{
+        .chain = facts.chain,
+        .genesis = facts.genesis,
+        .signer = miner.key.public_key(),
+        .nonce = miner.nonce_next++,
+        .expiry_height = now.value().height + expiry_heights,
+        .kind = "miner.register",
+        .body = Blob{encode(offer)}};
     const Json body{{"transaction", to_base64(consensus::sign_transaction(content, miner.key))},
                     {"blobs", Json::array()}};
     const auto answer = connection_.ask({.method = "POST",

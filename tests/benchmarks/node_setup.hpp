@@ -43,9 +43,10 @@ class NodeSetup {
     explicit NodeSetup(NodeAddress address);
 
     Result<NodeFacts> facts();
-    /// The accounts of `seed`, registered with this concurrency, each with an open session.
-    Result<std::vector<MinerAccount>> miners(const NodeFacts& facts, const std::string& seed,
-                                             std::size_t count, std::uint32_t concurrency);
+    /// The account number `index` of `seed`, registered with this concurrency, with a session that
+    /// is open at this node.
+    Result<MinerAccount> miner(const NodeFacts& facts, const std::string& seed, std::size_t index,
+                               std::uint32_t concurrency);
     /// Jobs that the chain counts as completed by these miners.
     Result<std::uint64_t> count_completed(const std::vector<MinerAccount>& miners);
     /// How many of these jobs are not completed, or completed by more than one attempt.
@@ -55,6 +56,8 @@ class NodeSetup {
 
   private:
     Result<Json> get(std::string target);
+    /// Whether an earlier run has registered it with this very concurrency.
+    bool is_registered(const MinerAccount& miner, std::uint32_t concurrency);
     Status register_miner(const NodeFacts& facts, MinerAccount& miner, std::uint32_t concurrency);
     Status open_session(const NodeFacts& facts, MinerAccount& miner);
 

@@ -10,6 +10,9 @@ namespace ait::benchmarks {
 const char* const usage =
     "usage: jobs_load --node 127.0.0.1:PORT --token-file FILE [option...]\n"
     "       jobs_load --redis 127.0.0.1:PORT [option...]\n"
+    "       jobs_load --etcd 127.0.0.1:PORT [option...]\n"
+    "Nodes of one chain, or members of one etcd, are given one by one; the connections are spread "
+    "over them.\n"
     "Puts the durable life of jobs (submit, lease, result) on a server from many kept "
     "connections.\n"
     "  --seconds N         how long to measure, may have a fraction (5)\n"
@@ -22,7 +25,8 @@ const char* const usage =
     "  --results FORM      of a node: session (unpaid jobs) or signed (by the miner's key)\n"
     "  --plain-lists       of Redis: RPOP and LPUSH only, which forgets a job when its worker "
     "dies\n"
-    "  --server-pid N      process whose CPU time is counted\n"
+    "  --look-for-work     of etcd: a worker reads some of the queue to find a job\n"
+    "  --server-pid N      process whose CPU time is counted; one for each server\n"
     "  --seed TEXT         names the accounts of the load\n"
     "  --json              one JSON object on standard output\n";
 
@@ -56,9 +60,12 @@ Status store_address(Options& options, Peer peer, const std::string& name,
                      const std::string& text) {
     const std::size_t colon = text.rfind(':');
     if (colon == std::string::npos) return refuse(name + " needs 127.0.0.1:PORT.");
+    if (!options.load.endpoints.empty() && (options.peer != peer || peer == Peer::redis))
+        return refuse("There is one server to load, or nodes of one chain or one etcd.");
     options.peer = peer;
-    options.load.host = text.substr(0, colon);
-    return store_number(options.load.port, name, text.substr(colon + 1), 1U, 65'535U);
+    options.load.endpoints.push_back({.host = text.substr(0, colon)});
+    return store_number(options.load.endpoints.back().port, name, text.substr(colon + 1), 1U,
+                        65'535U);
 }
 
 Status store_form(Options& options, const std::string& text) {
@@ -66,6 +73,10 @@ Status store_form(Options& options, const std::string& text) {
         return refuse("--results takes signed or session, not \"" + text + "\".");
     options.node.results = text == "signed" ? ResultForm::signed_ : ResultForm::session;
     return {};
+}
+
+Status store_bytes(std::size_t& bytes, const std::string& name, const std::string& text) {
+    return store_number(bytes, name, text, 40U, limits::prompt_bytes_max);
 }
 
 using Store = Status (*)(Options& options, const std::string& name, const std::string& text);
@@ -77,9 +88,11 @@ const std::map<std::string, Store, std::less<>>& stores() {
                       const std::string& t) { return store_address(o, Peer::node, n, t); }},
         {"--redis", [](Options& o, const std::string& n,
                        const std::string& t) { return store_address(o, Peer::redis, n, t); }},
+        {"--etcd", [](Options& o, const std::string& n,
+                      const std::string& t) { return store_address(o, Peer::etcd, n, t); }},
         {"--token-file",
          [](Options& o, const std::string&, const std::string& t) {
-             o.token_file = t;
+             o.token_files.push_back(t);
              return Status{};
          }},
         {"--seed",
@@ -111,22 +124,16 @@ const std::map<std::string, Store, std::less<>>& stores() {
          }},
         {"--payload-bytes",
          [](Options& o, const std::string& n, const std::string& t) {
-             const Status stored =
-                 store_number(o.node.payload_bytes, n, t, 40U, limits::prompt_bytes_max);
-             o.redis.payload_bytes = o.node.payload_bytes;
-             return stored;
+             return store_bytes(o.node.payload_bytes, n, t);
          }},
         {"--result-bytes",
          [](Options& o, const std::string& n, const std::string& t) {
-             const Status stored =
-                 store_number(o.node.result_bytes, n, t, 40U, limits::prompt_bytes_max);
-             o.redis.result_bytes = o.node.result_bytes;
-             return stored;
+             return store_bytes(o.node.result_bytes, n, t);
          }},
         {"--results",
          [](Options& o, const std::string&, const std::string& t) { return store_form(o, t); }},
         {"--server-pid", [](Options& o, const std::string& n, const std::string& t) {
-             return store_number(o.load.server_pid, n, t, 1, 1 << 22);
+             return store_number(o.load.server_pids.emplace_back(), n, t, 1, 1 << 22);
          }}};
     return table;
 }
@@ -143,6 +150,8 @@ Result<Options> read_options(const std::vector<std::string>& words) {
             options.is_json = true;
         } else if (word == "--submit-only") {
             options.node.submits_only = true;
+        } else if (word == "--look-for-work") {
+            options.etcd.looks_for_work = true;
         } else if (word == "--plain-lists") {
             options.redis.plain_lists = true;
         } else if (const auto found = stores().find(word); found == stores().end()) {
@@ -154,9 +163,13 @@ Result<Options> read_options(const std::vector<std::string>& words) {
         }
     }
     if (options.wants_help) return options;
-    if (options.load.port == 0) return refuse("It needs --node or --redis.");
-    if (options.peer == Peer::node && options.token_file.empty())
-        return refuse("A node needs --token-file; it is the api.token of its data folder.");
+    options.redis.payload_bytes = options.etcd.payload_bytes = options.node.payload_bytes;
+    options.redis.result_bytes = options.etcd.result_bytes = options.node.result_bytes;
+    if (options.load.endpoints.empty()) return refuse("It needs --node, --redis or --etcd.");
+    if (options.peer == Peer::node && options.token_files.size() != options.load.endpoints.size())
+        return refuse("Each node needs --token-file; it is the api.token of its data folder.");
+    if (options.peer == Peer::etcd && options.node.batch != 1)
+        return refuse("etcd takes one job a request.");
     const bool leases = !options.node.submits_only && options.peer == Peer::node;
     if (leases && options.node.batch > limits::lease_jobs_max) {
         return refuse("A miner may hold " + std::to_string(limits::lease_jobs_max) +

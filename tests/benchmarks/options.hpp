@@ -5,20 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "tests/benchmarks/etcd_protocol.hpp"
 #include "tests/benchmarks/load_loop.hpp"
 #include "tests/benchmarks/node_protocol.hpp"
 #include "tests/benchmarks/redis_protocol.hpp"
 
 namespace ait::benchmarks {
 
-enum class Peer : std::uint8_t { node, redis };
+enum class Peer : std::uint8_t { node, redis, etcd };
 
 struct Options {
     Peer peer = Peer::node;
     LoadOptions load{};
     NodeLoadOptions node{};
     RedisLoadOptions redis{};
-    std::string token_file{};  ///< of the node: <data_dir>/api.token
+    EtcdLoadOptions etcd{};
+    std::vector<std::string> token_files{};  ///< of each node: <data_dir>/api.token
     std::string seed = "jobs_load";
     bool is_json = false;
     bool wants_help = false;

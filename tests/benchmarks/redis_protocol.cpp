@@ -179,7 +179,7 @@ namespace {
 /// Sends one pipeline and reads that many numbers.
 Result<std::vector<std::int64_t>> ask(const LoadOptions& options, const std::string& commands,
                                       std::size_t count) {
-    const auto socket = connect_to(options);
+    const auto socket = connect_to(options.endpoints.front());
     if (!socket.ok()) return socket.error();
     const Error broken{ErrorCode::unavailable, "The connection to Redis broke.", "", ""};
     const ssize_t sent =

@@ -183,17 +183,23 @@ class Node(Server):
         genesis["parameters"].update(PARAMETERS)
         (self.data / "genesis.json").write_text(json.dumps(genesis, indent=2))
 
-    def start(self):
-        """Starts, on a port of its own; answers the seconds until it was ready."""
+    def environment(self):
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("AITBC_")
         }
         environment["AITBC_HOME"] = str(self.folder)
+        return environment
+
+    def command(self):
         settings = ["gateway.tcp_port=0", "node.log_format=text", "miner.enabled=false"]
-        command = [str(self.program), "--role", "node"]
+        words = [str(self.program), "--role", "node"]
         for setting in settings + self.settings:
-            command += ["--set", setting]
-        self.launch(command, environment)
+            words += ["--set", setting]
+        return words
+
+    def start(self):
+        """Starts, on a port of its own; answers the seconds until it was ready."""
+        self.launch(self.command(), self.environment())
         return self.need_ready(self.is_ready)
 
     def is_ready(self):
@@ -282,21 +288,26 @@ def has_redis():
     return shutil.which("redis-server") is not None
 
 
-def need_redis():
-    if has_redis():
+def need_package(program, package):
+    """Installs it from Debian where it is missing."""
+    if shutil.which(program) is not None:
         return
     if shutil.which("apt-get") is None:
-        raise Failed("redis-server is missing, and this is no Debian system: install it by hand")
-    print("installing redis-server", file=sys.stderr)
+        raise Failed(f"{program} is missing, and this is no Debian system: install it by hand")
+    print(f"installing {package}", file=sys.stderr)
     quiet = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     # The package may start a service of its own; it is idle, and not the one that is measured.
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     subprocess.run(as_root(*quiet, "update"), stdout=subprocess.DEVNULL, check=False)
     done = subprocess.run(
-        as_root(*quiet, "install", "-y", "--no-install-recommends", "redis-server"),
+        as_root(*quiet, "install", "-y", "--no-install-recommends", package),
         stdout=subprocess.DEVNULL,
         env=environment,
         check=False,
     )
-    if done.returncode != 0 or not has_redis():
-        raise Failed("redis-server could not be installed: run as root: apt-get install redis-server")
+    if done.returncode != 0 or shutil.which(program) is None:
+        raise Failed(f"{package} could not be installed: run as root: apt-get install {package}")
+
+
+def need_redis():
+    need_package("redis-server", "redis-server")

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <cstdio>
 #include <fstream>
 #include <random>
 
@@ -221,6 +222,9 @@ TEST_F(Hostile, mutated_frames_of_strangers_change_nothing) {
         }
     }
     const std::uint64_t after_kib = resident_kib();
+    std::printf("%d frames in %d connections; resident before %llu KiB, after %llu KiB\n",
+                rounds * 200, rounds, static_cast<unsigned long long>(before_kib),
+                static_cast<unsigned long long>(after_kib));
     EXPECT_LT(after_kib, before_kib + 8'192);
     EXPECT_TRUE(node.changes().empty());
     EXPECT_EQ(node.link(member.key()).received_frames_total, 0U);
