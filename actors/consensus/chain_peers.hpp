@@ -1,10 +1,11 @@
 #pragma once
 
-// Which node is meant by a number of the Simplex core.
+// Which node is meant by a number of the Simplex core, and how what it says gets there.
 
 #include <algorithm>
 #include <vector>
 
+#include "actors/consensus/peer_links.hpp"
 #include "actors/consensus/simplex/core.hpp"
 
 namespace ait::consensus {
@@ -42,5 +43,7 @@ class ChainPeers {
     std::vector<PublicKey> members_{};
     std::size_t member_count_ = 0;
 };
+
+void send_out(PeerLinks& links, const ChainPeers& peers, simplex::Send&& message);
 
 }  // namespace ait::consensus

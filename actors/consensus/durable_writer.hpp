@@ -1,14 +1,14 @@
 #pragma once
 
-// The one thread of a node that waits for the disk: whatever came while it synced is written
-// together and shares the next sync, over all logs and chains. A failed write or sync ends the node
-// through on_fatal: what is on disk is unknown from then on, and nothing may be acknowledged.
+// The threads of a node that wait for the disk, one a log: whatever came while it synced is written
+// together and shares the next sync, and no log waits for the sync of another: a vote holds up all
+// members, a final block only those who asked for it. A failed write or sync ends the node through
+// on_fatal: what is on disk is unknown from then on, and nothing may be acknowledged.
 
-#include <condition_variable>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 #include "runtime/base/result.hpp"
 
@@ -18,12 +18,12 @@ class DurableWriter {
   public:
     struct Job {
         /// Writes, without syncing. limit_reached (no space, nothing was written) is tried again;
-        /// other errors are fatal. Writer's thread.
+        /// other errors are fatal. The log's thread.
         std::function<Status()> append{};
         /// Syncs what append() wrote to; jobs of one log give the same `log` and share one call.
         std::function<Status()> sync{};
         const void* log = nullptr;
-        /// Durable: called in the order of the jobs. Must not block.
+        /// Durable: called in the order of the log's jobs, on its thread. Must not block.
         std::function<void()> done{};
     };
 
@@ -37,15 +37,12 @@ class DurableWriter {
     void put(Job job);
 
   private:
-    void run();
-    void write(std::vector<Job>& jobs);
+    class Lane;
+    Lane& lane_of(const void* log);
 
     std::function<void(const Error&)> on_fatal_;
-    std::mutex mutex_{};
-    std::condition_variable changed_{};
-    std::vector<Job> waiting_{};
-    bool is_stopping_ = false;
-    std::thread thread_;
+    std::mutex mutex_{};  ///< of the table; lanes live as long as the writer
+    std::map<const void*, std::unique_ptr<Lane>> lanes_;
 };
 
 }  // namespace ait::consensus

@@ -134,7 +134,8 @@ WaitingOperations OperationDesk::take(std::vector<Doubtful> asked, const Standin
                           [](const auto& each) { return is_signed(*each.submission); });
     {
         const auto reader = data_.reader();
-        const storage::StateOver expected(expected_, reader->state());
+        const StateAfter above(reader->state(), above_);
+        const storage::StateOver expected(expected_, above.state());
         BlockBuilder builder(data_.rules(), parent(expected), clock_.now_unix_ms());
         for (auto& each : asked) {
             auto answer = take_one(each, standing, *reader, builder, told);
@@ -168,7 +169,8 @@ std::optional<Result<Applied>> OperationDesk::take_one(Doubtful& asked, const St
     }
     Applied applied;
     Admission admission = admit(builder, submission, applied);
-    if (std::holds_alternative<Error>(admission) && builder.has_content()) {
+    const bool has_others = builder.has_content() || !expected_.empty() || !above_.empty();
+    if (std::holds_alternative<Error>(admission) && has_others) {
         // What waits may be in its way, and may come to nothing: then the members decide.
         BlockBuilder alone(data_.rules(), parent(reader.state()), clock_.now_unix_ms());
         Admission by_itself = admit(alone, submission, applied);
@@ -261,6 +263,16 @@ void OperationDesk::fill(BlockBuilder& builder, const ChainReader& reader,
     }
 }
 
+std::size_t OperationDesk::count_outside(const UnfinalBlocks::Path& path) const {
+    std::size_t inside = 0;
+    for (const auto* block : path) {
+        for (const auto& place : block->block.operations) {
+            if (pool_.find(place.operation) != nullptr) ++inside;
+        }
+    }
+    return pool_.size() - std::min(inside, pool_.size());
+}
+
 void OperationDesk::on_published(const SealedBlock& published) {
     const auto& block = published.block;
     std::optional<std::uint32_t> decoded;
@@ -286,25 +298,41 @@ void OperationDesk::on_published(const SealedBlock& published) {
                                             .block_time_unix_ms = block.header.time_unix_ms,
                                             .outcome = std::move(item)});
     }
-    reconsider();
     tell_figures();
 }
 
 /// The state has moved on: what waits is tried again, so that a refusal is found without a block.
-void OperationDesk::reconsider() {
+void OperationDesk::reconsider(UnfinalBlocks::KeptPath above) {
     expected_.clear();
+    above_ = std::move(above);
     if (pool_.own_count() == 0) return;
+    std::vector<Hash> taken;
+    for (const auto& block : above_) {
+        for (const auto& place : block->block.operations) taken.push_back(place.operation);
+    }
+    std::sort(taken.begin(), taken.end());
     std::vector<Hash> done;
     Answers answers;
     {
         const auto reader = data_.reader();
-        BlockBuilder builder(data_.rules(), parent(reader->state()), clock_.now_unix_ms());
+        const StateAfter after(reader->state(), above_);
+        BlockBuilder builder(data_.rules(), parent(after.state()), clock_.now_unix_ms());
         for (const bool signed_turn : {true, false}) {
             pool_.each([&](const Hash& hash, PooledOperation& waiting) {
                 const Submission& submission = *waiting.submission;
                 if (!waiting.is_own || is_signed(submission) != signed_turn) return true;
+                if (std::binary_search(taken.begin(), taken.end(), hash)) {
+                    waiting.fate.reset();
+                    return true;
+                }
                 Applied applied;
                 Admission admission = admit(builder, submission, applied);
+                if (std::holds_alternative<Error>(admission) && !above_.empty()) {
+                    // A block above may come to nothing: only what is final refuses.
+                    BlockBuilder alone(data_.rules(), parent(reader->state()),
+                                       clock_.now_unix_ms());
+                    admission = admit(alone, submission, applied);
+                }
                 const auto* duplicate = std::get_if<Duplicate>(&admission);
                 if (duplicate != nullptr && reader->find_operation(duplicate->operation)) {
                     done.push_back(hash);
@@ -321,6 +349,7 @@ void OperationDesk::reconsider() {
     }
     for (const auto& hash : done) static_cast<void>(pool_.take(hash));
     answer_all(std::move(answers));
+    tell_figures();
 }
 
 WaitingOperations OperationDesk::look(const Standing& standing) {

@@ -44,10 +44,15 @@ class OperationDesk {
     [[nodiscard]] bool has_waiting() const { return !pool_.is_empty(); }
     /// Something waits for a question after this one to be answered.
     [[nodiscard]] bool has_question_after(std::uint64_t answered) const;
+    /// How many wait that are in none of these blocks.
+    [[nodiscard]] std::size_t count_outside(const UnfinalBlocks::Path& path) const;
     [[nodiscard]] bool has_own() const { return pool_.own_count() > 0 || !doubtful_.empty(); }
 
-    /// A block is published: answers what it did, looks at the rest again.
+    /// A block is published: answers what it did.
     void on_published(const SealedBlock& published);
+    /// After one or more of them: looks again at what waits. What is in one of the blocks `above`
+    /// has its turn already, and its effect is expected.
+    void reconsider(UnfinalBlocks::KeptPath above);
     /// From time to time: ends what is late; gives what the members are to be told once more.
     [[nodiscard]] WaitingOperations look(const Standing& standing);
     /// The same for what was refused in doubt alone.
@@ -82,7 +87,6 @@ class OperationDesk {
                                                          const ChainReader& reader) const;
     std::optional<Result<Applied>> keep(const Doubtful& asked, WaitingOperations& told);
     [[nodiscard]] bool adopt(const SubmissionPtr& submission);
-    void reconsider();
     void drop_late(std::vector<Hash>& over);
     [[nodiscard]] std::int64_t steady_ms() const { return clock_.monotonic_us() / 1'000; }
 
@@ -91,7 +95,9 @@ class OperationDesk {
     ChainFigures& figures_;
     OperationPool pool_{};
     std::vector<Doubtful> doubtful_{};  ///< refused by a state that may be out of date
-    storage::WriteSet expected_{};  ///< what own operations that wait would write, if all worked
+    UnfinalBlocks::KeptPath above_{};   ///< the published block when it was looked at last
+    /// What own operations that wait, and are in no block above, would write if all worked.
+    storage::WriteSet expected_{};
 };
 
 }  // namespace ait::consensus

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "actors/consensus/chain_peers.hpp"
+#include "actors/consensus/chain_writer.hpp"
 #include "actors/consensus/operation_desk.hpp"
 #include "actors/consensus/proposals.hpp"
 #include "actors/consensus/submissions.hpp"
@@ -50,24 +51,11 @@ constexpr std::chrono::milliseconds store_retry{5};
 constexpr std::size_t alarms_kept = 16;
 constexpr std::size_t told_bytes_max = 2U * 1024 * 1024;  // so that no link is blocked for long
 
-using Self = caf::typed_event_based_actor<
-    caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
-    caf::reacts_to<PeerLinked>, caf::reacts_to<JournalDurable>, caf::reacts_to<Durable>,
-    caf::reacts_to<Deadline>, caf::reacts_to<LookAround>, caf::reacts_to<Wake>>;
-
-PeerMessage kind_of(simplex::Priority priority) {
-    switch (priority) {
-        case simplex::Priority::vote:
-            return PeerMessage::vote;
-        case simplex::Priority::certificate:
-            return PeerMessage::certificate;
-        case simplex::Priority::body:
-            return PeerMessage::body;
-        case simplex::Priority::catch_up:
-            return PeerMessage::catch_up;
-    }
-    return PeerMessage::catch_up;
-}
+using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>,
+                                          caf::reacts_to<FromPeers>, caf::reacts_to<PeerLinked>,
+                                          caf::reacts_to<JournalDurable>, caf::reacts_to<Durable>,
+                                          caf::reacts_to<Deadline>, caf::reacts_to<LookAround>,
+                                          caf::reacts_to<Wake>, caf::reacts_to<GatheringOver>>;
 
 class Replica {
   public:
@@ -78,7 +66,9 @@ class Replica {
           peers_(services_.config),
           authenticator_(services_.config, services_.config.self ? &services_.node_key : nullptr),
           core_(services_.config, std::move(services_.restored), authenticator_),
-          inquiry_(services_.config, services_.config.incarnation) {
+          inquiry_(services_.config, services_.config.incarnation),
+          log_writer_({services_.data, services_.journal, services_.writer, services_.on_fatal}),
+          times_(services_.clock) {
         services_.figures.height = services_.data.tip().height;
         state_.quorum_weight = simplex::quorum_weight(services_.config);
         count_reachable();
@@ -129,11 +119,22 @@ class Replica {
         tell_figures();
     }
 
-    void on_journal(std::uint64_t sequence) { feed(simplex::Persisted{sequence}); }
+    void on_journal(std::uint64_t sequence) {
+        times_.end(BlockStage::journal, sequence);
+        feed(simplex::Persisted{sequence});
+        log_writer_.on_records_durable(sequence);
+    }
 
     void on_durable(std::uint64_t height) {
-        durable_height_ = std::max(durable_height_, height);
+        times_.end(BlockStage::log, height);
+        log_writer_.on_block_durable(height);
         publish();
+    }
+
+    void on_gathering_over(std::uint64_t view) {
+        if (gathering_view_ != view) return;
+        is_gathered_ = true;
+        feed(simplex::WorkWaiting{has_work()});
     }
 
     void on_deadline() {
@@ -175,8 +176,8 @@ class Replica {
     [[nodiscard]] std::uint64_t height_known() const {
         return std::max(core_.position().final_height_known, blocks_.highest());
     }
-    [[nodiscard]] bool has_work() const {
-        if (desk_.has_waiting()) return true;
+    [[nodiscard]] bool has_work() const { return desk_.has_waiting() || is_due(); }
+    [[nodiscard]] bool is_due() const {
         const auto due = next_due(services_.data.reader()->state());
         return due && *due <= services_.clock.now_unix_ms();
     }
@@ -271,15 +272,41 @@ class Replica {
                          state_.position.view, state_.position.final_height);
         }
         state_.counters = core_.counters();
+        state_.stages = times_.times();
         services_.replication.set(state_);
     }
 
     // ---- what the core asks for ----
 
+    /// A block costs each node the same whatever it holds. So while others are under way, a leader
+    /// waits for a moment until as many operations wait as those hold; where nothing is under way,
+    /// nobody waits. What is in them already is worth no other block.
+    [[nodiscard]] bool shall_wait(const simplex::Build& request) {
+        if (request.empty) return false;
+        const auto path = blocks_.path_to(request.parent, services_.data.tip().hash);
+        if (!path) return false;
+        std::size_t under_way = 0;
+        for (const auto* block : *path) under_way += block->block.operations.size();
+        if (under_way == 0) return false;
+        const std::size_t fresh = desk_.count_outside(*path);
+        if (fresh == 0) return !is_due();
+        if (fresh >= under_way || services_.block_wait_ms == 0) return false;
+        if (gathering_view_ == request.view) return !is_gathered_;
+        gathering_view_ = request.view;
+        is_gathered_ = false;
+        self_->delayed_send(self_, std::chrono::milliseconds(services_.block_wait_ms),
+                            GatheringOver{request.view});
+        return true;
+    }
+
     void perform(const simplex::Build& request) {
+        if (shall_wait(request)) return inputs_.push_back(simplex::NothingToBuild{request.view});
+        times_.begin(BlockStage::build, request.view);
         auto built = build_proposal(services_.data, blocks_, desk_, request, services_.node_key,
                                     services_.clock.now_unix_ms());
         if (!built) return inputs_.push_back(simplex::NothingToBuild{request.view});
+        times_.end(BlockStage::build, request.view);
+        times_.begin(BlockStage::agree, request.view);
         blocks_.add(built->sealed);
         inputs_.push_back(simplex::Built{request.view, std::move(built->block), false});
     }
@@ -292,9 +319,11 @@ class Replica {
             answer.reason = body.error().what + " " + body.error().why;
             return inputs_.push_back(std::move(answer));
         }
+        times_.begin(BlockStage::execute, request.height);
         auto executed = execute_proposal(
             services_.data, blocks_, request.parent, request.block->header, std::move(body).value(),
             [this](const Hash& hash) { return desk_.is_verified(hash); });
+        times_.end(BlockStage::execute, request.height);
         answer.ok = executed.ok();
         if (executed.ok()) {
             blocks_.add(std::move(executed).value());
@@ -306,51 +335,27 @@ class Replica {
     }
 
     void perform(simplex::Persist& request) {
-        auto records = std::make_shared<std::vector<std::string>>(std::move(request.records));
-        VoteJournal& journal = services_.journal;
-        services_.writer.put(
-            {.append = [&journal, records,
-                        restart = request.restart] { return journal.append(*records, restart); },
-             .sync = [&journal] { return journal.sync(); },
-             .log = &journal,
-             .done =
-                 [&journal, chain = ReplicatedChainActor(self_), sequence = request.sequence,
-                  on_fatal = services_.on_fatal] {
-                     caf::anon_send(chain, JournalDurable{sequence});
-                     const Status pruned = journal.prune();
-                     if (!pruned.ok()) on_fatal(pruned.error());
-                 }});
+        times_.begin(BlockStage::journal, request.sequence);
+        const std::uint64_t sequence = request.sequence;
+        log_writer_.put_records(std::move(request),
+                                [chain = ReplicatedChainActor(self_), sequence] {
+                                    caf::anon_send(chain, JournalDurable{sequence});
+                                });
     }
 
-    void perform(simplex::Send& request) {
-        auto bytes = std::make_shared<const std::string>(std::move(request.bytes));
-        const PeerMessage kind = kind_of(request.priority);
-        if (request.audience == simplex::Audience::one) {
-            if (const auto* key = peers_.key_of(request.peer))
-                services_.links.send(*key, kind, std::move(bytes));
-        } else if (request.audience == simplex::Audience::members) {
-            services_.links.broadcast(peers_.members(), kind, std::move(bytes));
-        } else {
-            services_.links.broadcast(peers_.everybody(), kind, std::move(bytes));
-        }
-    }
+    void perform(simplex::Send& request) { send_out(services_.links, peers_, std::move(request)); }
 
     void perform(simplex::Finalized& request) {
         auto sealed = blocks_.find(request.hash);
         AIT_ASSERT(sealed != nullptr);  // final blocks were executed here first
         sealed->finish(std::move(request.proof.certificate), std::move(request.proof.links));
         final_.push_back(request.hash);
-        ChainData& data = services_.data;
-        services_.writer.put({.append = [&data, sealed] { return data.append(*sealed); },
-                              .sync = [&data] { return data.sync(); },
-                              .log = &data,
-                              .done =
-                                  [&data, chain = ReplicatedChainActor(self_),
-                                   height = request.height, on_fatal = services_.on_fatal] {
-                                      caf::anon_send(chain, Durable{height});
-                                      const Status pruned = data.prune_log();
-                                      if (!pruned.ok()) on_fatal(pruned.error());
-                                  }});
+        times_.end(BlockStage::agree, request.view);
+        times_.begin(BlockStage::log, request.height);
+        log_writer_.put_block(sealed,
+                              [chain = ReplicatedChainActor(self_), height = request.height] {
+                                  caf::anon_send(chain, Durable{height});
+                              });
     }
 
     void perform(const simplex::Abandoned& request) { blocks_.erase(request.hash); }
@@ -388,22 +393,28 @@ class Replica {
 
     /// Shows what is final and durable, in order.
     void publish() {
+        bool has_published = false;
+        times_.begin(BlockStage::publish, log_writer_.durable_height());
         while (!final_.empty()) {
             auto sealed = blocks_.find(final_.front());
-            const std::uint64_t height = sealed->block.header.height;
-            if (height > durable_height_) return;
+            if (sealed->block.header.height > log_writer_.durable_height()) break;
             const Status published = services_.data.publish(*sealed);
             if (!published.ok() && published.error().code == ErrorCode::overloaded) {
                 // The store is behind; its bound holds us.
-                return self_->delayed_send(self_, store_retry, Wake{});
+                self_->delayed_send(self_, store_retry, Wake{});
+                break;
             }
             if (!published.ok()) return services_.on_fatal(published.error());
-            services_.figures.height = height;
+            has_published = true;
+            services_.figures.height = sealed->block.header.height;
             blocks_.erase(final_.front());
             final_.pop_front();
             desk_.on_published(*sealed);
-            services_.listeners.notify(height);
+            services_.listeners.notify(sealed->block.header.height);
         }
+        if (!has_published) return;
+        desk_.reconsider(blocks_.longest_from(services_.data.tip().hash));
+        times_.end(BlockStage::publish, log_writer_.durable_height());
         tell(desk_.think_over(standing()));
         feed(simplex::WorkWaiting{has_work()});
         finish_drain();
@@ -425,9 +436,12 @@ class Replica {
     simplex::Core core_;
     TipInquiry inquiry_;
     std::int64_t asked_ms_ = 0;  ///< steady; the question that is under way
+    ChainWriter log_writer_;
+    BlockTimes times_;
     UnfinalBlocks blocks_{};
     std::deque<Hash> final_{};  ///< not published yet, by height
-    std::uint64_t durable_height_ = 0;
+    std::uint64_t gathering_view_ = 0;
+    bool is_gathered_ = false;
     std::deque<simplex::Input> inputs_{};
     bool is_feeding_ = false;
     std::optional<std::int64_t> armed_ms_{};
@@ -460,6 +474,7 @@ ReplicatedChainActor::behavior_type replica_behavior(
         [replica](const Deadline&) { replica->on_deadline(); },
         [replica](const LookAround&) { replica->on_look(); },
         [replica](const Wake&) { replica->on_wake(); },
+        [replica](const GatheringOver& message) { replica->on_gathering_over(message.view); },
     };
 }
 

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "actors/consensus/block_times.hpp"
 #include "actors/consensus/chain_actor.hpp"
 #include "actors/consensus/durable_writer.hpp"
 #include "actors/consensus/peer_links.hpp"
@@ -36,6 +37,10 @@ struct JournalDurable {
 /// The core's deadline, or time to look after what waits.
 struct Deadline {};
 struct LookAround {};
+/// The moment that a leader gives operations to join its block is over.
+struct GatheringOver {
+    std::uint64_t view = 0;
+};
 
 }  // namespace ait::consensus
 
@@ -44,6 +49,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::PeerLinked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::JournalDurable)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Deadline)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::LookAround)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::GatheringOver)
 
 namespace ait::consensus {
 
@@ -51,7 +57,7 @@ using ReplicatedChainActor =
     caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
                      caf::reacts_to<PeerLinked>, caf::reacts_to<JournalDurable>,
                      caf::reacts_to<Durable>, caf::reacts_to<Deadline>, caf::reacts_to<LookAround>,
-                     caf::reacts_to<Wake>>;
+                     caf::reacts_to<Wake>, caf::reacts_to<GatheringOver>>;
 
 /// Where this node's part in agreeing stood lately; written by the chain, read by anybody.
 struct ReplicationState {
@@ -64,6 +70,7 @@ struct ReplicationState {
     std::uint64_t reachable_weight = 0;
     std::uint64_t quorum_weight = 0;
     std::uint64_t refused_messages = 0;  ///< of peers: malformed, or of another chain
+    StageTimes stages{};                 ///< of blocks
 };
 class ReplicationFigures {
   public:
@@ -89,6 +96,7 @@ struct ReplicatedChainServices {
     std::function<void(const Error&)> on_fatal;
     simplex::Config config;
     simplex::Restored restored;
+    std::uint32_t block_wait_ms = 0;  ///< a leader's wait for a larger block while others go on
 };
 
 /// The epoch's configuration for this node; a node whose key is no member's follows.

@@ -33,13 +33,31 @@ std::optional<UnfinalBlocks::Path> UnfinalBlocks::path_to(const Hash& hash,
     return path;
 }
 
+UnfinalBlocks::KeptPath UnfinalBlocks::longest_from(const Hash& published) const {
+    std::optional<Path> longest;
+    for (const auto& [hash, block] : blocks_) {
+        auto path = path_to(hash, published);
+        if (path && (!longest || path->size() > longest->size())) longest = std::move(path);
+    }
+    KeptPath kept;
+    if (!longest) return kept;
+    for (const auto* block : *longest) kept.push_back(find(block->block.hash));
+    return kept;
+}
+
 StateAfter::StateAfter(const storage::StateReader& base, const UnfinalBlocks::Path& path)
     : top_(&base) {
-    layers_.reserve(path.size());
-    for (const auto* block : path) {
-        layers_.push_back(std::make_unique<storage::StateOver>(block->block.writes, *top_));
-        top_ = layers_.back().get();
-    }
+    for (const auto* block : path) add(*block);
+}
+
+StateAfter::StateAfter(const storage::StateReader& base, const UnfinalBlocks::KeptPath& path)
+    : top_(&base) {
+    for (const auto& block : path) add(*block);
+}
+
+void StateAfter::add(const SealedBlock& block) {
+    layers_.push_back(std::make_unique<storage::StateOver>(block.block.writes, *top_));
+    top_ = layers_.back().get();
 }
 
 }  // namespace ait::consensus

@@ -27,6 +27,10 @@ class UnfinalBlocks {
     /// not descend from the tip through blocks that are here. The tip itself gives an empty path.
     [[nodiscard]] std::optional<Path> path_to(const Hash& hash, const Hash& published) const;
 
+    /// Of the paths from the published tip a longest one, whose blocks stay for who holds it.
+    using KeptPath = std::vector<std::shared_ptr<const SealedBlock>>;
+    [[nodiscard]] KeptPath longest_from(const Hash& published) const;
+
   private:
     std::map<Hash, std::shared_ptr<SealedBlock>> blocks_{};
 };
@@ -35,9 +39,12 @@ class UnfinalBlocks {
 class StateAfter {
   public:
     StateAfter(const storage::StateReader& base, const UnfinalBlocks::Path& path);
+    StateAfter(const storage::StateReader& base, const UnfinalBlocks::KeptPath& path);
     [[nodiscard]] const storage::StateReader& state() const { return *top_; }
 
   private:
+    void add(const SealedBlock& block);
+
     std::vector<std::unique_ptr<storage::StateOver>> layers_{};
     const storage::StateReader* top_;
 };

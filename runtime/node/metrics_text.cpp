@@ -40,6 +40,20 @@ std::string samples_text(std::span<const Sample> samples) {
     return text;
 }
 
+std::string stages_text(const consensus::StageTimes& stages) {
+    std::string text =
+        "# HELP aitbc_consensus_stage_seconds How long the stages of blocks take.\n# TYPE "
+        "aitbc_consensus_stage_seconds summary\n";
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+        const auto name = stage_name(static_cast<consensus::BlockStage>(i));
+        text += fmt::format(
+            "aitbc_consensus_stage_seconds_sum{{stage=\"{0}\"}} {1}\n"
+            "aitbc_consensus_stage_seconds_count{{stage=\"{0}\"}} {2}\n",
+            name, number(stages[i].us_total) / 1e6, stages[i].count);
+    }
+    return text;
+}
+
 std::string replication_text(const consensus::ReplicationState& state) {
     const auto& position = state.position;
     const auto& counters = state.counters;
@@ -78,7 +92,7 @@ std::string replication_text(const consensus::ReplicationState& state) {
         "aitbc_consensus_refused_total counter\n";
     for (const auto& [reason, count] : refused)
         text += fmt::format("aitbc_consensus_refused_total{{reason=\"{}\"}} {}\n", reason, count);
-    return text;
+    return text + stages_text(state.stages);
 }
 
 }  // namespace

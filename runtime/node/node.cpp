@@ -214,9 +214,8 @@ class Node final : public NodeServices, public NodeParts {
         // A chain of one validator without peers needs nobody's agreement.
         is_replicated_ = genesis.value().validators.size() > 1 || !config_.peer.nodes.empty();
         if (!is_replicated_) {
-            const Status alone =
-                consensus::check_sole_validator(genesis.value(), key_->public_key());
-            if (!alone.ok()) return alone.error();
+            const auto sole = consensus::check_sole_validator(genesis.value(), key_->public_key());
+            if (!sole.ok()) return sole.error();
         }
         const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
                                  miner::domain_rules()};
@@ -240,7 +239,8 @@ class Node final : public NodeServices, public NodeParts {
                                                 .clock = clock_,
                                                 .listeners = listeners_,
                                                 .figures = figures_,
-                                                .on_fatal = &stop_for_storage});
+                                                .on_fatal = &stop_for_storage,
+                                                .block_wait_ms = config_.chain.block_wait_ms});
         }
         return consensus::spawn_chain(*system_, {.data = *data_,
                                                  .node_key = *key_,

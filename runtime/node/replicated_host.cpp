@@ -49,7 +49,8 @@ consensus::ChainPort ReplicatedHost::spawn(caf::actor_system& system, const Part
                                                         .replication = replication_,
                                                         .on_fatal = parts.on_fatal,
                                                         .config = config_,
-                                                        .restored = std::move(restored_)});
+                                                        .restored = std::move(restored_),
+                                                        .block_wait_ms = parts.block_wait_ms});
     return chain_;
 }
 

@@ -27,6 +27,7 @@ class ReplicatedHost {
         consensus::BlockListeners& listeners;
         consensus::ChainFigures& figures;
         std::function<void(const Error&)> on_fatal;
+        std::uint32_t block_wait_ms = 0;
     };
     ReplicatedHost() = default;
     ReplicatedHost(const ReplicatedHost&) = delete;

@@ -147,7 +147,8 @@ class ClusterNode {
                                                            std::abort();
                                                        },
                                                    .config = config,
-                                                   .restored = std::move(restored)});
+                                                   .restored = std::move(restored),
+                                                   .block_wait_ms = 2});
         wires_.put(key_.public_key(), actor_);
     }
     ~ClusterNode() {
