@@ -49,6 +49,8 @@ namespace {
 constexpr std::chrono::milliseconds look_interval{100};
 constexpr std::chrono::milliseconds store_retry{5};
 constexpr std::size_t alarms_kept = 16;
+/// What a block of one node has to wait for at most, so many times: agreeing takes longer.
+constexpr std::int64_t gathering_waits = 3;
 constexpr std::size_t told_bytes_max = 2U * 1024 * 1024;  // so that no link is blocked for long
 
 using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>,
@@ -279,8 +281,9 @@ class Replica {
     // ---- what the core asks for ----
 
     /// A block costs each node the same whatever it holds. So while others are under way, a leader
-    /// waits for a moment until as many operations wait as those hold; where nothing is under way,
-    /// nobody waits. What is in them already is worth no other block.
+    /// waits for a moment until twice as many operations wait as those hold: clients that always
+    /// ask again would else stay in many small groups. Where nothing is under way, nobody waits.
+    /// What is in those blocks already is worth no other.
     [[nodiscard]] bool shall_wait(const simplex::Build& request) {
         if (request.empty) return false;
         const auto path = blocks_.path_to(request.parent, services_.data.tip().hash);
@@ -290,12 +293,12 @@ class Replica {
         if (under_way == 0) return false;
         const std::size_t fresh = desk_.count_outside(*path);
         if (fresh == 0) return !is_due();
-        if (fresh >= under_way || services_.block_wait_ms == 0) return false;
+        if (fresh >= 2 * under_way || services_.block_wait_ms == 0) return false;
         if (gathering_view_ == request.view) return !is_gathered_;
         gathering_view_ = request.view;
         is_gathered_ = false;
-        self_->delayed_send(self_, std::chrono::milliseconds(services_.block_wait_ms),
-                            GatheringOver{request.view});
+        const std::int64_t wait_ms = std::int64_t{services_.block_wait_ms} * gathering_waits;
+        self_->delayed_send(self_, std::chrono::milliseconds(wait_ms), GatheringOver{request.view});
         return true;
     }
 
