@@ -211,6 +211,9 @@ Result<Check> load_node(const Options& options, LoadFigures& figures) {
     if (!nodes.ok()) return nodes.error();
     auto miners = open_miners(options, nodes.value());
     if (!miners.ok()) return miners.error();
+    // Each miner is registered at its own node, and the first is asked about all.
+    const Status registered = await_agreement(nodes.value());
+    if (!registered.ok()) return registered.error();
     NodeSetup& setup = nodes.value().setups.front();
     const auto before = setup.count_completed(miners.value());
     if (!before.ok()) return before.error();
