@@ -6,15 +6,22 @@
 namespace ait::consensus {
 
 void ChainWriter::put_records(simplex::Persist&& request, std::function<void()> done) {
-    if (request.restart) restart_ = Restart{request.sequence, put_height_};
-    auto records = std::make_shared<std::vector<std::string>>(std::move(request.records));
+    Held held{std::move(request), std::move(done), put_height_};
+    const bool waits = held.request.restart && durable_height_ < held.height;
+    if (waits || !held_.empty()) return held_.push_back(std::move(held));
+    write_records(std::move(held));
+}
+
+void ChainWriter::write_records(Held held) {
+    if (held.request.restart) restart_ = held.request.sequence;
+    auto records = std::make_shared<std::vector<std::string>>(std::move(held.request.records));
     VoteJournal& journal = parts_.journal;
     parts_.writer.put(
         {.append = [&journal, records,
-                    restart = request.restart] { return journal.append(*records, restart); },
+                    restart = held.request.restart] { return journal.append(*records, restart); },
          .sync = [&journal] { return journal.sync(); },
          .log = &journal,
-         .done = std::move(done)});
+         .done = std::move(held.done)});
 }
 
 void ChainWriter::put_block(std::shared_ptr<const SealedBlock> sealed, std::function<void()> done) {
@@ -33,26 +40,22 @@ void ChainWriter::put_block(std::shared_ptr<const SealedBlock> sealed, std::func
 }
 
 void ChainWriter::on_records_durable(std::uint64_t sequence) {
-    durable_sequence_ = std::max(durable_sequence_, sequence);
-    prune_journal();
-}
-
-void ChainWriter::on_block_durable(std::uint64_t height) {
-    durable_height_ = std::max(durable_height_, height);
-    prune_journal();
-}
-
-/// What a restart has replaced goes when the blocks that were final before it are synced too: the
-/// old records hold their bodies.
-void ChainWriter::prune_journal() {
-    if (!restart_ || durable_sequence_ < restart_->sequence || durable_height_ < restart_->height)
-        return;
+    if (!restart_ || sequence < *restart_) return;
     restart_.reset();
     VoteJournal& journal = parts_.journal;
     parts_.writer.put({.append = [&journal] { return journal.prune(); },
                        .sync = [&journal] { return journal.sync(); },
                        .log = &journal,
                        .done = [] {}});
+}
+
+void ChainWriter::on_block_durable(std::uint64_t height) {
+    durable_height_ = std::max(durable_height_, height);
+    while (!held_.empty() &&
+           (!held_.front().request.restart || held_.front().height <= durable_height_)) {
+        write_records(std::move(held_.front()));
+        held_.pop_front();
+    }
 }
 
 }  // namespace ait::consensus

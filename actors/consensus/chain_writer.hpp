@@ -1,8 +1,12 @@
 #pragma once
 
 // What a replicated chain has written: records of the vote journal and final blocks, each to its
-// own log, and what of the journal may go. One thread, that of the chain.
+// own log, and what of the journal may go. The two are as if one stream where it matters: a journal
+// that begins anew no longer holds the bodies of what became final before, so it is not written
+// until those blocks are synced. Else a power cut of all members could leave a final block that
+// nobody has. One thread, that of the chain.
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,17 +40,19 @@ class ChainWriter {
     [[nodiscard]] std::uint64_t durable_height() const { return durable_height_; }
 
   private:
-    struct Restart {
-        std::uint64_t sequence = 0;
+    struct Held {
+        simplex::Persist request{};
+        std::function<void()> done{};
         std::uint64_t height = 0;  ///< of the last block that was final before it
     };
-    void prune_journal();
+    void write_records(Held held);
 
     Parts parts_;
     std::uint64_t put_height_ = 0;
     std::uint64_t durable_height_ = 0;
-    std::uint64_t durable_sequence_ = 0;
-    std::optional<Restart> restart_{};  ///< of the journal; what it replaced is still there
+    /// A restart that waits for blocks, and what comes behind it.
+    std::deque<Held> held_{};
+    std::optional<std::uint64_t> restart_{};  ///< sequence; what it replaced is still there
 };
 
 }  // namespace ait::consensus
