@@ -4,17 +4,12 @@
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <shared_mutex>
-#include <thread>
 #include <utility>
 
 #include "runtime/base/assert.hpp"
 #include "runtime/base/bytes.hpp"
 #include "runtime/base/limits.hpp"
-#include "storage/layers.hpp"
-#include "storage/rocks.hpp"
+#include "storage/chain_store_inside.hpp"
 
 namespace ait::storage {
 namespace {
@@ -30,68 +25,13 @@ Error store_failed(const Error& cause) {
                  "Check the disk and restart the node; it goes on from the block log."};
 }
 
+Error waits_for_image(std::uint64_t height) {
+    return Error{ErrorCode::overloaded, "The block was not published yet.",
+                 "An image of height " + std::to_string(height) + " is being taken.",
+                 "Wait for the flusher, then publish it again."};
+}
+
 }  // namespace
-
-/// Invariants
-///  1. `newer` over `flushing` over RocksDB is the state at `height` but for the resident keys, at
-///     every moment in which `gate` is held, shared or not.
-///  2. `flushing` is changed only by the flush, under `flush_mutex` and `gate`; while its batch is
-///     being written it stays, so that it does not matter whether RocksDB shows the batch yet.
-///  3. RocksDB holds all effects of the blocks up to `flushed_height` and of no later one.
-///  4. `resident` is the state at `height` of its keys; what it says has changed, over `flushing`
-///     over RocksDB, is the same.
-struct ChainStore::Implementation {
-    Implementation(Database::Implementation& given_database, std::string given_prefix,
-                   const StoreOptions& given_options)
-        : database(given_database),
-          prefix(std::move(given_prefix)),
-          options(given_options),
-          resident(given_options.resident_prefixes) {}
-
-    [[nodiscard]] std::shared_lock<std::shared_mutex> lock_shared();
-    [[nodiscard]] std::unique_lock<std::shared_mutex> lock();
-    /// Outside every chain's keys: those begin with a length, which is never zero.
-    [[nodiscard]] std::string stamp_key() const { return '\0' + prefix; }
-    Status load_height();
-    Status load_resident();
-    void publish_resident(WriteSet& state);
-    [[nodiscard]] std::size_t unflushed() const {
-        return newer.bytes() + resident.changed_bytes() + flushing.bytes();
-    }
-    Status flush();
-    Status sync_now_and_then();
-    Status write_layer(const Layer& layer, std::optional<std::uint64_t> layer_height);
-    void run_flusher();
-    void stop_flusher();
-    [[nodiscard]] LayeredColumn column(Column which, bool keeps_failure) const;
-
-    Database::Implementation& database;
-    const std::string prefix;
-    const StoreOptions options;
-
-    // A waiting writer keeps new readers out, which a shared_mutex alone need not do: otherwise
-    // readers that overlap without end would hold up every block.
-    std::mutex door;
-    std::shared_mutex gate;
-    Layer newer;
-    Layer flushing;
-    ResidentKeys resident;
-    std::optional<std::uint64_t> height;
-    std::shared_ptr<const void> attachment;
-    std::optional<std::uint64_t> flushing_height;
-    std::optional<std::uint64_t> flushed_height;
-    std::optional<Error> failure;
-
-    std::mutex flush_mutex;          // taken before gate
-    std::size_t unsynced_bytes = 0;  // under flush_mutex
-
-    std::mutex flusher_mutex;  // taken last
-    std::condition_variable flusher_wakes;
-    bool flusher_stops = false;
-    bool flusher_has_work = false;
-    bool flusher_is_urged = false;
-    std::thread flusher;
-};
 
 std::shared_lock<std::shared_mutex> ChainStore::Implementation::lock_shared() {
     const std::lock_guard queue(door);
@@ -163,24 +103,30 @@ LayeredColumn ChainStore::Implementation::column(Column which, bool keeps_failur
             which == Column::state ? &resident : nullptr};
 }
 
+void ChainStore::Implementation::begin_flushing() {
+    AIT_ASSERT(flushing.is_empty());
+    std::swap(flushing, newer);
+    flushing_height = height;
+    flushing.add_state(resident.take_changes());
+}
+
 Status ChainStore::Implementation::flush() {
     const std::lock_guard one_at_a_time(flush_mutex);
-    bool is_second_try = false;
     {
         const auto exclusive = lock();
         if (failure.has_value()) return *failure;
-        is_second_try = !flushing.is_empty();
-        if (!is_second_try) {
+        if (flushing.is_empty()) {
             if (newer.is_empty()) return {};
-            std::swap(flushing, newer);
-            flushing_height = height;
-            flushing.add_state(resident.take_changes());
+            begin_flushing();
         }
     }
     // The disk was full: RocksDB refuses writes until it is told to go on.
     Status written;
-    if (is_second_try) written = database.resume();
+    if (flush_failed) written = database.resume();
     if (written.ok()) written = write_layer(flushing, flushing_height);
+    flush_failed = !written.ok();
+    // Nobody else writes this chain's rows before the lock of flushing is given back.
+    if (written.ok()) take_image();
     Layer done;  // destroyed after the lock
     const auto exclusive = lock();
     if (!written.ok()) {
@@ -314,6 +260,11 @@ Status ChainStore::publish(BlockWrites&& block) {
                              std::to_string(*store.height + 1) + ".",
                          "Publish blocks in order."};
         }
+        const bool is_cut = store.image_height.has_value() && store.height == store.image_height;
+        if (is_cut && !store.newer.is_empty()) {
+            if (!store.flushing.is_empty()) return waits_for_image(*store.image_height);
+            store.begin_flushing();
+        }
         const auto unflushed = store.unflushed();
         if (unflushed > store.options.unflushed_bytes_max) {
             return Error{ErrorCode::overloaded, "The block was not published yet.",
@@ -333,8 +284,9 @@ Status ChainStore::publish(BlockWrites&& block) {
         }
         store.height = block.height;
         store.attachment = std::move(block.attachment);
-        is_urgent =
-            store.newer.bytes() + store.resident.changed_bytes() >= store.options.flush_bytes;
+        if (block.makes_image) store.image_height = block.height;
+        is_urgent = block.makes_image || store.newer.bytes() + store.resident.changed_bytes() >=
+                                             store.options.flush_bytes;
     }
     wake_flusher(is_urgent);
     return {};
@@ -409,84 +361,6 @@ Status ChainStore::prune_history_below(std::uint64_t height) {
     const auto status = store.database.rocks->Write(rocksdb::WriteOptions(), &batch);
     if (!status.ok()) return from_rocksdb(status, "prune its history");
     return {};
-}
-
-struct ReadGuard::Implementation {
-    Implementation(std::shared_lock<std::shared_mutex> given_lock,
-                   ChainStore::Implementation& given_store)
-        : lock(std::move(given_lock)),
-          store(given_store),
-          state(store.column(Column::state, false)) {}
-
-    Result<std::optional<std::string>> find(Column which, std::string_view key) const;
-    Result<Page> page(Column which, std::string_view prefix, std::string_view from,
-                      std::size_t rows_max) const;
-
-    std::shared_lock<std::shared_mutex> lock;
-    const ChainStore::Implementation& store;
-    LayeredColumn state;
-};
-
-Result<std::optional<std::string>> ReadGuard::Implementation::find(Column which,
-                                                                   std::string_view key) const {
-    const auto column = store.column(which, true);
-    auto found = column.get(key);
-    if (column.failure().has_value()) return *column.failure();
-    return found;
-}
-
-Result<Page> ReadGuard::Implementation::page(Column which, std::string_view prefix,
-                                             std::string_view from, std::size_t rows_max) const {
-    const auto column = store.column(which, true);
-    Page page;
-    std::size_t bytes = 0;
-    column.scan(prefix, from, [&](std::string_view key, std::string_view value) {
-        if (page.rows.size() == rows_max || bytes > page_bytes_max) {
-            page.more = true;
-            return false;
-        }
-        bytes += key.size() + value.size();
-        page.rows.emplace_back(key, value);
-        return true;
-    });
-    if (column.failure().has_value()) return *column.failure();
-    return page;
-}
-
-ReadGuard ChainStore::read() const {
-    return ReadGuard(std::make_unique<ReadGuard::Implementation>(implementation_->lock_shared(),
-                                                                 *implementation_));
-}
-
-ReadGuard::ReadGuard(std::unique_ptr<Implementation> implementation)
-    : implementation_(std::move(implementation)) {}
-ReadGuard::ReadGuard(ReadGuard&&) noexcept = default;
-ReadGuard::~ReadGuard() = default;
-
-const StateReader& ReadGuard::state() const noexcept {
-    return implementation_->state;
-}
-
-std::shared_ptr<const void> ReadGuard::attachment() const noexcept {
-    return implementation_->store.attachment;
-}
-
-std::uint64_t ReadGuard::height() const noexcept {
-    return implementation_->store.height.value_or(0);
-}
-
-Result<std::optional<std::string>> ReadGuard::find_block(std::uint64_t height) const {
-    return implementation_->find(Column::blocks, big_endian(height));
-}
-Result<std::optional<std::string>> ReadGuard::find_index(std::string_view key) const {
-    return implementation_->find(Column::index, key);
-}
-Result<std::optional<std::string>> ReadGuard::find_blob(std::string_view hash) const {
-    return implementation_->find(Column::blobs, hash);
-}
-Result<Page> ReadGuard::scan_index(std::string_view prefix, std::string_view from_key,
-                                   std::size_t rows_max) const {
-    return implementation_->page(Column::index, prefix, from_key, rows_max);
 }
 
 }  // namespace ait::storage

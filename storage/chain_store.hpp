@@ -67,6 +67,11 @@ class Database {
     /// answered. Neither may be open.
     static Result<std::string> exchange(const std::string& directory, const std::string& made,
                                         std::int64_t now_unix_ms, rocksdb::Env* env = nullptr);
+    /// Puts the directory `made` in the place of `directory`, which is deleted. Neither may be
+    /// open. After a crash it may have to be called again.
+    static Status replace(const std::string& directory, const std::string& made,
+                          rocksdb::Env* env = nullptr);
+    [[nodiscard]] static bool exists(const std::string& directory, rocksdb::Env* env = nullptr);
     /// Deletes a database that can be made again. Not an error: there is none.
     static Status destroy(const std::string& directory, rocksdb::Env* env = nullptr);
 
@@ -82,6 +87,9 @@ class Database {
 
 using Row = std::pair<std::string, std::string>;
 
+/// The tables that a whole state is made of.
+enum class StoreTable : std::uint8_t { state, index, blobs };
+
 /// One block's effects. Keys hold no chain name; the store adds it.
 struct BlockWrites {
     std::uint64_t height = 0;
@@ -92,7 +100,11 @@ struct BlockWrites {
     std::vector<Row> blobs{};  ///< hash -> bytes
     /// What readers of this height are given along with it; not stored.
     std::shared_ptr<const void> attachment{};
+    /// image(height) is going to be asked for.
+    bool makes_image = false;
 };
+
+class StoreImage;
 
 /// Rows in key order. `more` = the limit (rows or page_bytes_max) ended it; go on from the last key
 /// with a zero byte added.
@@ -125,8 +137,9 @@ class ChainStore {
 
     /// Makes a block visible; call it after the log's sync. The first height of an empty store is
     /// free, then last+1. Waits for open ReadGuards. `block` is moved from only on success.
-    /// Errors: conflict (height), overloaded (unflushed_bytes_max reached: nothing is published,
-    /// flush or wait and call again), storage_failed (a flush failed; for ever).
+    /// Errors: conflict (height), overloaded (unflushed_bytes_max reached, or an image is being
+    /// taken: nothing is published, flush or wait and call again), storage_failed (a flush failed;
+    /// for ever).
     Status publish(BlockWrites&& block);
     /// Writes everything published to RocksDB and syncs its log. Returns the height that is durable
     /// now: log records up to it may be pruned. nullopt: the store is empty. Blocks; not for
@@ -147,6 +160,14 @@ class ChainStore {
 
     /// A consistent view of the last published height.
     [[nodiscard]] ReadGuard read() const;
+
+    /// What the chain held at the height of the last block that was published with `makes_image`,
+    /// however long it is read; not_found where that was another one. Blocks for a flush.
+    Result<std::unique_ptr<StoreImage>> image(std::uint64_t height);
+
+    /// Fills a store that nothing was published in; the first publish() makes it one. Rows of the
+    /// resident keys are seen when the store is opened again. Errors: as flush_durable(); conflict.
+    Status import_rows(StoreTable table, const std::vector<Row>& rows);
 
     struct Implementation;
 

@@ -123,7 +123,8 @@ Status clear_suspicion(const Database& database, rocksdb::Env* env, const std::s
     return {};
 }
 
-/// The smallest string above all that begin with `prefix`; the chain's prefix is never all 0xFF.
+}  // namespace
+
 std::string end_of_prefix(std::string prefix) {
     while (static_cast<unsigned char>(prefix.back()) == 0xFF) {
         prefix.pop_back();
@@ -132,8 +133,6 @@ std::string end_of_prefix(std::string prefix) {
     prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
     return prefix;
 }
-
-}  // namespace
 
 Error from_rocksdb(const rocksdb::Status& status, std::string_view doing) {
     AIT_ASSERT(!status.ok());
@@ -216,6 +215,7 @@ Result<std::unique_ptr<Database>> Database::open_files(const std::string& direct
     auto* const env = env_or_default(options.env);
     const Status tables = check_all_table_properties(*env, directory);
     if (!tables.ok()) return tables.error();
+    const bool is_new = !exists(directory, env);
     const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t i = 0; i < column_count; ++i) {
@@ -231,6 +231,8 @@ Result<std::unique_ptr<Database>> Database::open_files(const std::string& direct
     const auto status = rocksdb::DB::Open(database_options(env, options.open_files_max), directory,
                                           descriptors, &handles, &rocks);
     if (!status.ok()) return from_rocksdb(status, "open " + directory);
+    // What is synced inside is worth nothing in a directory that a power cut takes away.
+    const Status synced = is_new ? sync_parent(env, directory) : Status{};
     auto implementation = std::make_unique<Implementation>();
     implementation->directory = directory;
     implementation->env = env;
@@ -238,6 +240,7 @@ Result<std::unique_ptr<Database>> Database::open_files(const std::string& direct
     implementation->on_fatal = std::move(options.on_fatal);
     std::copy_n(handles.begin(), column_count, implementation->columns.begin());
     (void)rocks->DestroyColumnFamilyHandle(handles.back());  // as in the destructor
+    if (!synced.ok()) return synced.error();
     auto checked = check_format(*implementation);
     if (!checked.ok()) return checked.error();
     std::unique_ptr<Database> database(new Database(std::move(implementation)));
@@ -268,6 +271,19 @@ Result<std::string> Database::exchange(const std::string& directory, const std::
     auto synced = sync_parent(env, directory);
     if (!synced.ok()) return synced.error();
     return kept;
+}
+
+bool Database::exists(const std::string& directory, rocksdb::Env* env) {
+    return env_or_default(env)->FileExists(directory).ok();
+}
+
+Status Database::replace(const std::string& directory, const std::string& made, rocksdb::Env* env) {
+    const Status destroyed = destroy(directory, env);
+    if (!destroyed.ok()) return destroyed;
+    env = env_or_default(env);
+    const auto status = env->RenameFile(made, directory);
+    if (!status.ok()) return from_rocksdb(status, "move " + made);
+    return sync_parent(env, directory);
 }
 
 Status Database::destroy(const std::string& directory, rocksdb::Env* env) {

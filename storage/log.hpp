@@ -55,6 +55,9 @@ class BlockLog {
     /// (names segment, offset and height), storage_failed, limit_reached (disk full).
     static Result<std::unique_ptr<BlockLog>> open(FileSystem& files, std::string directory,
                                                   LogOptions options = {});
+    /// Deletes all blocks of a log that nobody has open: what they did came otherwise. After a
+    /// crash it may have to be called again.
+    static Status destroy(FileSystem& files, const std::string& directory);
     BlockLog(const BlockLog&) = delete;
     BlockLog& operator=(const BlockLog&) = delete;
     ~BlockLog() = default;

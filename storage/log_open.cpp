@@ -72,6 +72,22 @@ Result<std::unique_ptr<BlockLog>> BlockLog::open(FileSystem& files, std::string 
     return log;
 }
 
+/// The oldest goes first, each for good before the next: what a crash leaves is a log that begins
+/// later, never one with a hole.
+Status BlockLog::destroy(FileSystem& files, const std::string& directory) {
+    const auto names = files.list(directory);
+    if (!names.ok()) {
+        return names.error().code == ErrorCode::not_found ? Status{} : Status(names.error());
+    }
+    for (const auto& name : names.value()) {
+        if (!log_segment_height(name)) continue;
+        Status done = files.remove(directory + "/" + name);
+        if (done.ok()) done = files.sync_directory(directory);
+        if (!done.ok()) return done;
+    }
+    return {};
+}
+
 Status BlockLog::load() {
     auto made = files_->create_directory(directory_);
     if (!made.ok()) return made;

@@ -23,6 +23,9 @@ inline constexpr std::size_t column_count = 5;
 /// storage_failed. Needs a status that is not ok.
 [[nodiscard]] Error from_rocksdb(const rocksdb::Status& status, std::string_view doing);
 
+/// The smallest string above all that begin with `prefix`; a chain's prefix is never all 0xFF.
+[[nodiscard]] std::string end_of_prefix(std::string prefix);
+
 struct Database::Implementation {
     Implementation() = default;
     Implementation(const Implementation&) = delete;

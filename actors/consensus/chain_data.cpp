@@ -2,30 +2,13 @@
 
 #include <algorithm>
 
+#include "actors/consensus/chain_rows.hpp"
 #include "runtime/base/crypto/hash.hpp"
 
 namespace ait::consensus {
 namespace {
 
-constexpr std::string_view tip_key = "meta/tip";
-constexpr std::string_view genesis_key = "meta/genesis";
-
 constexpr std::size_t event_blocks_read_max = 4'096;
-
-/// What the store keeps of a block: the record, and what it did.
-struct BlockArchive {
-    Blob record{};
-    std::vector<Blob> outcomes{};  ///< encoded TransactionOutcome, as the header's root covers them
-    static constexpr auto fields() {
-        return std::tuple{
-            field("record", &BlockArchive::record, "", 2 * limits::block_bytes_max),
-            field("outcomes", &BlockArchive::outcomes, "", limits::block_transactions_max + 1)};
-    }
-};
-
-std::string operation_key(const Hash& hash) {
-    return "op/" + std::string(hash.view());
-}
 
 /// An encoded BlockArchive.
 std::string archive_of(const SealedBlock& sealed) {
@@ -134,10 +117,29 @@ class StoreReader final : public ChainReader {
         return position.value();
     }
 
+    [[nodiscard]] std::uint64_t history_from() const override {
+        const auto bytes = read(guard_.find_index(base_key));
+        if (!bytes) return 1;
+        if (bytes->size() != 8) database_.fail(state_is_damaged("Its base cannot be read."));
+        return from_big_endian(*bytes) + 1;
+    }
+
+    [[nodiscard]] std::optional<KeptOutcome> kept_outcome(
+        const OperationPosition& position) const override {
+        const auto bytes =
+            read(guard_.find_index(std::string(outcome_prefix) + outcome_place(position)));
+        if (!bytes) return std::nullopt;
+        return read(decode<KeptOutcome>(*bytes));
+    }
+
     [[nodiscard]] std::vector<StoredEvent> events_after(std::uint64_t height, std::uint32_t index,
                                                         std::size_t count_max) const override {
         std::vector<StoredEvent> events;
         std::int64_t after = index;
+        if (const std::uint64_t from = history_from(); from > 1 && height < from) {
+            height = from;
+            after = -1;
+        }
         for (std::uint64_t at = height;
              at <= tip_.height && at - height < event_blocks_read_max && events.size() < count_max;
              ++at, after = -1) {
@@ -259,7 +261,9 @@ Status ChainData::recover() {
     }
     recovery_.flushed_height = tip_.height;
     recovery_.log_bytes_cut = log_->opening().bytes_cut;
-    if (tip_.height > 0 && !log_->last_height()) {
+    recovery_.history_from = reader()->history_from();
+    // A state that came as a snapshot has no blocks before those that follow it.
+    if (tip_.height >= recovery_.history_from && !log_->last_height()) {
         return Error{ErrorCode::corrupt_data, "The block log is missing.",
                      "The state is at height " + std::to_string(tip_.height) + " and " +
                          options_.log_directory + " holds no block.",
@@ -346,10 +350,11 @@ std::unique_ptr<ChainReader> ChainData::reader() const {
     return std::make_unique<StoreReader>(options_.genesis, options_.database, store_->read());
 }
 
-Status ChainData::publish(SealedBlock& sealed) {
+Status ChainData::publish(SealedBlock& sealed, bool makes_image) {
     AIT_ASSERT(sealed.block.header.height == tip_.height + 1);
     AIT_ASSERT(sealed.block.header.parent == tip_.hash);
     auto writes = writes_of(sealed);
+    writes.makes_image = makes_image;
     const Status published = store_->publish(std::move(writes));
     if (!published.ok()) {
         // Nothing was taken: the block is whole again, for those who build on it and for later.

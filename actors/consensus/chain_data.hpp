@@ -33,6 +33,7 @@ struct Recovery {
     std::uint64_t flushed_height = 0;
     std::uint64_t replayed_blocks = 0;
     std::uint64_t log_bytes_cut = 0;
+    std::uint64_t history_from = 1;  ///< the first block that is here
     std::int64_t took_us = 0;
 };
 
@@ -65,9 +66,12 @@ class ChainData {
 
     /// Chain actor only.
     [[nodiscard]] const Tip& tip() const { return tip_; }
-    /// Makes a durable block visible; takes what it needs out of it. Error overloaded: the store is
-    /// behind, and the block is as before; call again later.
-    Status publish(SealedBlock& sealed);
+    /// Makes a durable block visible; takes what it needs out of it. Error overloaded: the
+    /// store is behind, and the block is as before; call again later. `makes_image`: an image of
+    /// this height is going to be asked of store().
+    Status publish(SealedBlock& sealed, bool makes_image = false);
+    /// For the making of checkpoints. Any thread.
+    [[nodiscard]] storage::ChainStore& store() const { return *store_; }
 
     /// Log writer only: one record, then durable.
     Status write(const SealedBlock& sealed);

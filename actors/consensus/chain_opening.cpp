@@ -25,8 +25,9 @@ Result<OpenChain> open_at(const ChainPlace& place, const std::string& state_dire
 }
 
 /// nullopt: the state cannot even tell that.
-std::optional<std::uint64_t> height_of_state(const ChainPlace& place) {
-    const auto database = storage::Database::open(place.state_directory, place.database);
+std::optional<std::uint64_t> height_of_state(const ChainPlace& place,
+                                             const std::string& directory) {
+    const auto database = storage::Database::open(directory, place.database);
     if (!database.ok()) return std::nullopt;
     const auto store = storage::ChainStore::open(*database.value(), place.genesis.chain);
     if (!store.ok()) return std::nullopt;
@@ -42,11 +43,10 @@ Result<std::optional<std::string>> obstacle(const ChainPlace& place) {
     const auto first = log.value()->first_height();
     if (!first) return std::optional<std::string>("The block log is empty.");
     if (*first != 1) {
-        return std::optional<std::string>(
-            "The block log no longer reaches back to the first block.");
+        return std::optional<std::string>("The block log does not reach back to the first block.");
     }
     // The log is what was damaged; building on it would take back what was answered.
-    if (height_of_state(place).value_or(0) > *log.value()->last_height())
+    if (height_of_state(place, place.state_directory).value_or(0) > *log.value()->last_height())
         return std::optional<std::string>("The state knows blocks that " + place.log_directory +
                                           " does not hold.");
     return std::optional<std::string>{};
@@ -74,9 +74,36 @@ Result<OpenChain> rebuild(const ChainPlace& place, const Error& cause) {
     return chain;
 }
 
+/// A state that came as a snapshot takes the place of the old one, with the log that led to that.
+/// It is whole when it has a height; each step leaves the next start to do the rest.
+Status finish_joining(const ChainPlace& place) {
+    const std::string joining = joining_directory(place.state_directory);
+    if (!storage::Database::exists(joining, place.database.env)) return {};
+    const auto height = height_of_state(place, joining);
+    std::optional<std::uint64_t> logged;
+    if (height) {
+        const auto log = storage::BlockLog::open(place.files, place.log_directory,
+                                                 {.segment_bytes = place.segment_bytes});
+        if (!log.ok()) return log.error();
+        logged = log.value()->last_height();
+    }
+    // What was executed here meanwhile is worth more: it has a history.
+    if (!height || (logged && *logged >= *height))
+        return storage::Database::destroy(joining, place.database.env);
+    const Status cleared = storage::BlockLog::destroy(place.files, place.log_directory);
+    if (!cleared.ok()) return cleared;
+    return storage::Database::replace(place.state_directory, joining, place.database.env);
+}
+
 }  // namespace
 
+std::string joining_directory(const std::string& state_directory) {
+    return state_directory + ".joining";
+}
+
 Result<OpenChain> open_chain(const ChainPlace& place) {
+    const Status joined = finish_joining(place);
+    if (!joined.ok()) return joined.error();
     auto chain = open_at(place, place.state_directory);
     if (chain.ok()) return chain;
     Error cause = chain.error();

@@ -37,6 +37,10 @@ struct OpenChain {
     std::optional<StateRepair> repair{};
 };
 
+/// Where a state that comes as a snapshot is built; the next open_chain() takes it, once it is
+/// whole, instead of the state and the log that are there.
+std::string joining_directory(const std::string& state_directory);
+
 /// Errors: those of Database::open and ChainData::open, where the log cannot make them good.
 /// Blocks for as long as replaying takes.
 Result<OpenChain> open_chain(const ChainPlace& place);

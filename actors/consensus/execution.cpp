@@ -84,6 +84,10 @@ ItemOutcome to_item(Outcome outcome) {
 
 }  // namespace
 
+bool are_keys_kept(std::int64_t of_time_unix_ms, std::int64_t at_time_unix_ms) {
+    return key_bucket(of_time_unix_ms) + 1 >= key_bucket(at_time_unix_ms);
+}
+
 RuleSet::RuleSet(std::span<const DomainRules> domains, NonceFunction nonce_function)
     : take_nonce_(nonce_function) {
     AIT_ASSERT(take_nonce_ != nullptr);

@@ -104,6 +104,9 @@ using Admission = std::variant<ItemOutcome, Duplicate, NoEffect, Error>;
 /// the caller has checked: a quorum has verified what the transactions root covers.
 enum class Signatures : std::uint8_t { verify, trusted };
 
+/// Whether the idempotency keys of a block of that time are still kept in one of a later time.
+bool are_keys_kept(std::int64_t of_time_unix_ms, std::int64_t at_time_unix_ms);
+
 /// Builds one block on a parent. Not thread-safe; lives while `base` lives.
 class BlockBuilder {
   public:

@@ -250,14 +250,23 @@ void OperationDesk::fill(BlockBuilder& builder, const ChainReader& reader,
                 blobs + submission.blobs().size() > limits::block_blobs_max)
                 return false;
             if (!check_blobs(submission, reader, is_in_path).ok()) return true;
+            auto stored = stored_blobs(submission, reader, is_in_path);
+            std::size_t stored_bytes = 0;
+            for (const auto& blob : stored) stored_bytes += blob.bytes.size();
+            if (submission.bytes() + stored_bytes > limits::block_bytes_max) {
+                stored.clear();  // no block takes them all: only members that have them will vote
+                stored_bytes = 0;
+            }
+            if (bytes + submission.bytes() + stored_bytes > limits::block_bytes_max) return false;
             Applied applied;
             if (!std::holds_alternative<ItemOutcome>(admit(builder, submission, applied)))
                 return true;
             ++count;
-            bytes += submission.bytes();
-            blobs += submission.blobs().size();
+            bytes += submission.bytes() + stored_bytes;
+            blobs += submission.blobs().size() + stored.size();
             sealed.sidecars.insert(sealed.sidecars.end(), submission.blobs().begin(),
                                    submission.blobs().end());
+            std::move(stored.begin(), stored.end(), std::back_inserter(sealed.sidecars));
             return true;
         });
     }

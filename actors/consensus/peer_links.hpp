@@ -21,6 +21,7 @@ enum class PeerMessage : std::uint8_t {
     body = 18,
     catch_up = 19,
     operations = 20,
+    snapshot = 21,  ///< checkpoints and their chunks
     tip = 22
 };
 

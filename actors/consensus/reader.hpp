@@ -41,6 +41,20 @@ struct StoredEvent {
     Event event{};
 };
 
+/// What an operation did, kept without its block: where a node began from a snapshot, for those who
+/// ask again with the same key.
+struct KeptOutcome {
+    std::int64_t block_time_unix_ms = 0;
+    ItemOutcome outcome{};
+    static constexpr auto fields() {
+        return std::tuple{field("block_time_unix_ms", &KeptOutcome::block_time_unix_ms, "Of it."),
+                          field("outcome", &KeptOutcome::outcome, "As in the block.")};
+    }
+};
+
+/// Why a block that the chain has is not here.
+Error history_missing(std::uint64_t height, std::uint64_t history_from);
+
 class ChainReader {
   public:
     virtual ~ChainReader() = default;
@@ -51,6 +65,13 @@ class ChainReader {
     [[nodiscard]] virtual const storage::StateReader& state() const = 0;
     /// Null when pruned or not there. Error: corrupt_data.
     [[nodiscard]] virtual Result<std::optional<StoredBlock>> block(std::uint64_t height) const = 0;
+    /// The first height whose block is here: 1, or what follows the snapshot that the node began
+    /// from.
+    [[nodiscard]] virtual std::uint64_t history_from() const { return 1; }
+    [[nodiscard]] virtual std::optional<KeptOutcome> kept_outcome(
+        const OperationPosition& /*position*/) const {
+        return std::nullopt;
+    }
     /// By transaction hash or batch item hash.
     [[nodiscard]] virtual std::optional<OperationPosition> find_operation(
         const Hash& hash) const = 0;

@@ -17,33 +17,6 @@
 
 namespace ait::consensus {
 
-void ReplicationFigures::set(ReplicationState state) {
-    const std::lock_guard lock(mutex_);
-    state_ = std::move(state);
-}
-
-ReplicationState ReplicationFigures::get() const {
-    const std::lock_guard lock(mutex_);
-    return state_;
-}
-
-simplex::Config simplex_config(const Genesis& genesis, const PublicKey& self,
-                               std::uint64_t incarnation) {
-    simplex::Config config;
-    config.chain = genesis.chain;
-    config.genesis = genesis_hash(genesis);
-    for (std::uint32_t i = 0; i < genesis.validators.size(); ++i) {
-        const auto& validator = genesis.validators[i];
-        config.members.push_back({validator.public_key, validator.weight});
-        if (validator.public_key == self) config.self = i;
-    }
-    config.fault_model = genesis.parameters.fault_model;
-    config.delta_ms = static_cast<std::int64_t>(genesis.parameters.message_delay_ms);
-    config.incarnation = incarnation;
-    config.body_bytes_max = proposal_bytes_max;
-    return config;
-}
-
 namespace {
 
 constexpr std::chrono::milliseconds look_interval{100};
@@ -53,11 +26,11 @@ constexpr std::size_t alarms_kept = 16;
 constexpr std::int64_t gathering_waits = 3;
 constexpr std::size_t told_bytes_max = 2U * 1024 * 1024;  // so that no link is blocked for long
 
-using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>,
-                                          caf::reacts_to<FromPeers>, caf::reacts_to<PeerLinked>,
-                                          caf::reacts_to<JournalDurable>, caf::reacts_to<Durable>,
-                                          caf::reacts_to<Deadline>, caf::reacts_to<LookAround>,
-                                          caf::reacts_to<Wake>, caf::reacts_to<GatheringOver>>;
+using Self = caf::typed_event_based_actor<
+    caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
+    caf::reacts_to<PeerLinked>, caf::reacts_to<JournalDurable>, caf::reacts_to<Durable>,
+    caf::reacts_to<Deadline>, caf::reacts_to<LookAround>, caf::reacts_to<Wake>,
+    caf::reacts_to<GatheringOver>, caf::reacts_to<Perform>>;
 
 class Replica {
   public:
@@ -68,6 +41,11 @@ class Replica {
           peers_(services_.config),
           authenticator_(services_.config, services_.config.self ? &services_.node_key : nullptr),
           core_(services_.config, std::move(services_.restored), authenticator_),
+          snapshots_({services_.data, services_.links, services_.node_key, services_.clock,
+                      services_.config, std::move(services_.snapshots),
+                      [chain = ReplicatedChainActor(self)](std::function<void()> what) {
+                          caf::anon_send(chain, Perform{std::move(what)});
+                      }}),
           inquiry_(services_.config, services_.config.incarnation),
           log_writer_({services_.data, services_.journal, services_.writer, services_.on_fatal}),
           times_(services_.clock) {
@@ -103,6 +81,10 @@ class Replica {
                 on_tip(delivery);
                 continue;
             }
+            if (delivery.kind == PeerMessage::snapshot) {
+                state_.refused_messages += snapshots_.on_message(delivery.peer, delivery.bytes);
+                continue;
+            }
             feed(simplex::Received{peers_.number_of(delivery.peer), delivery.bytes});
         }
     }
@@ -114,6 +96,7 @@ class Replica {
         else
             linked_.erase(peer);
         count_reachable();
+        snapshots_.on_link(key, is_up);
         if (is_up)
             feed(simplex::PeerConnected{peer});
         else
@@ -150,6 +133,7 @@ class Replica {
         if (has_work()) feed(simplex::WorkWaiting{true});
         tell_figures();
         finish_drain();
+        look_at_snapshots();
         look();
     }
 
@@ -182,6 +166,13 @@ class Replica {
     [[nodiscard]] bool is_due() const {
         const auto due = next_due(services_.data.reader()->state());
         return due && *due <= services_.clock.now_unix_ms();
+    }
+
+    void look_at_snapshots() {
+        snapshots_.look(core_.position());
+        if (snapshots_.holds() == holds_catch_up_) return;
+        holds_catch_up_ = snapshots_.holds();
+        feed(simplex::HoldCatchUp{holds_catch_up_});
     }
 
     void look() { self_->delayed_send(self_, look_interval, LookAround{}); }
@@ -246,6 +237,8 @@ class Replica {
         }
         is_feeding_ = false;
         arm();
+        // At once: the core begins to fetch blocks a moment after it learns that it lacks them.
+        if (core_.blocks_behind() >= join_gap_blocks_min && !holds_catch_up_) look_at_snapshots();
     }
 
     void arm() {
@@ -275,6 +268,7 @@ class Replica {
         }
         state_.counters = core_.counters();
         state_.stages = times_.times();
+        state_.snapshot = snapshots_.state();
         services_.replication.set(state_);
     }
 
@@ -400,8 +394,10 @@ class Replica {
         times_.begin(BlockStage::publish, log_writer_.durable_height());
         while (!final_.empty()) {
             auto sealed = blocks_.find(final_.front());
-            if (sealed->block.header.height > log_writer_.durable_height()) break;
-            const Status published = services_.data.publish(*sealed);
+            const std::uint64_t height = sealed->block.header.height;
+            if (height > log_writer_.durable_height()) break;
+            const bool makes_image = snapshots_.makes_image_at(height);
+            const Status published = services_.data.publish(*sealed, makes_image);
             if (!published.ok() && published.error().code == ErrorCode::overloaded) {
                 // The store is behind; its bound holds us.
                 self_->delayed_send(self_, store_retry, Wake{});
@@ -409,7 +405,8 @@ class Replica {
             }
             if (!published.ok()) return services_.on_fatal(published.error());
             has_published = true;
-            services_.figures.height = sealed->block.header.height;
+            services_.figures.height = height;
+            if (makes_image) snapshots_.on_published(height);
             blocks_.erase(final_.front());
             final_.pop_front();
             desk_.on_published(*sealed);
@@ -437,6 +434,8 @@ class Replica {
     ChainPeers peers_;
     simplex::KeyAuthenticator authenticator_;
     simplex::Core core_;
+    SnapshotDesk snapshots_;
+    bool holds_catch_up_ = false;
     TipInquiry inquiry_;
     std::int64_t asked_ms_ = 0;  ///< steady; the question that is under way
     ChainWriter log_writer_;
@@ -478,6 +477,7 @@ ReplicatedChainActor::behavior_type replica_behavior(
         [replica](const LookAround&) { replica->on_look(); },
         [replica](const Wake&) { replica->on_wake(); },
         [replica](const GatheringOver& message) { replica->on_gathering_over(message.view); },
+        [](const Perform& message) { message.what(); },
     };
 }
 

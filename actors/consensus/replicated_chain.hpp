@@ -17,6 +17,7 @@
 #include "actors/consensus/durable_writer.hpp"
 #include "actors/consensus/peer_links.hpp"
 #include "actors/consensus/simplex/core.hpp"
+#include "actors/consensus/snapshot_desk.hpp"
 #include "actors/consensus/vote_journal.hpp"
 
 namespace ait::consensus {
@@ -34,6 +35,10 @@ struct PeerLinked {
 struct JournalDurable {
     std::uint64_t sequence = 0;
 };
+/// What a thread of the chain's brings back.
+struct Perform {
+    std::function<void()> what{};
+};
 /// The core's deadline, or time to look after what waits.
 struct Deadline {};
 struct LookAround {};
@@ -47,6 +52,7 @@ struct GatheringOver {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::FromPeers)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::PeerLinked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::JournalDurable)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Perform)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::Deadline)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::LookAround)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ait::consensus::GatheringOver)
@@ -57,7 +63,7 @@ using ReplicatedChainActor =
     caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
                      caf::reacts_to<PeerLinked>, caf::reacts_to<JournalDurable>,
                      caf::reacts_to<Durable>, caf::reacts_to<Deadline>, caf::reacts_to<LookAround>,
-                     caf::reacts_to<Wake>, caf::reacts_to<GatheringOver>>;
+                     caf::reacts_to<Wake>, caf::reacts_to<GatheringOver>, caf::reacts_to<Perform>>;
 
 /// Where this node's part in agreeing stood lately; written by the chain, read by anybody.
 struct ReplicationState {
@@ -69,6 +75,7 @@ struct ReplicationState {
     /// it nothing can become final here.
     std::uint64_t reachable_weight = 0;
     std::uint64_t quorum_weight = 0;
+    SnapshotState snapshot{};
     std::uint64_t refused_messages = 0;  ///< of peers: malformed, or of another chain
     StageTimes stages{};                 ///< of blocks
 };
@@ -97,6 +104,7 @@ struct ReplicatedChainServices {
     simplex::Config config;
     simplex::Restored restored;
     std::uint32_t block_wait_ms = 0;  ///< a leader's wait for a larger block while others go on
+    SnapshotPlace snapshots{};
 };
 
 /// The epoch's configuration for this node; a node whose key is no member's follows.

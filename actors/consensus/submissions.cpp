@@ -48,6 +48,19 @@ Status check_blobs(const Submission& submission, const ChainReader& reader,
     return {};
 }
 
+std::vector<Sidecar> stored_blobs(const Submission& submission, const ChainReader& reader,
+                                  const std::function<bool(const Hash&)>& is_elsewhere) {
+    std::vector<Sidecar> stored;
+    const auto& brought = submission.blobs();
+    for (const auto& hash : submission.blob_hashes()) {
+        const bool is_brought = std::any_of(brought.begin(), brought.end(),
+                                            [&](const auto& each) { return each.hash == hash; });
+        if (is_brought || is_elsewhere(hash)) continue;
+        if (auto bytes = reader.blob(hash)) stored.push_back({hash, std::move(*bytes)});
+    }
+    return stored;
+}
+
 Admission admit(BlockBuilder& builder, const Submission& submission, Applied& applied) {
     applied.height = builder.height();
     applied.block_time_unix_ms = builder.time_unix_ms();
@@ -68,7 +81,16 @@ Result<Applied> repeated(const Submission& submission, const Hash& operation,
     if (!position) return pruned;
     auto block = reader.block(position->height);
     if (!block.ok()) return block.error();
-    if (!block.value()) return pruned;
+    if (!block.value()) {
+        auto kept = reader.kept_outcome(*position);
+        if (!kept) return history_missing(position->height, reader.history_from());
+        return Applied{.operation = operation,
+                       .height = position->height,
+                       .block_time_unix_ms = kept->block_time_unix_ms,
+                       .outcome = std::move(kept->outcome),
+                       .repeated = true,
+                       .dry_run = submission.dry_run()};
+    }
     const auto& outcomes = block.value()->outcomes;
     if (position->transaction >= outcomes.size() ||
         position->item >= outcomes[position->transaction].items.size())

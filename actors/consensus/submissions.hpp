@@ -17,6 +17,11 @@ Error node_is_stopping();
 Status check_blobs(const Submission& submission, const ChainReader& reader,
                    const std::function<bool(const Hash&)>& is_elsewhere = {});
 
+/// Those that it names and only stores hold. A block brings them along: a member that began from a
+/// snapshot may lack old ones.
+std::vector<Sidecar> stored_blobs(const Submission& submission, const ChainReader& reader,
+                                  const std::function<bool(const Hash&)>& is_elsewhere);
+
 /// Adds it to a block; fills in what is known of its answer so far.
 Admission admit(BlockBuilder& builder, const Submission& submission, Applied& applied);
 

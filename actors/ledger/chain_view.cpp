@@ -24,7 +24,11 @@ Error block_missing(std::uint64_t height, std::uint64_t height_last) {
 Result<StoredBlock> load_block(const ChainReader& chain, std::uint64_t height) {
     auto block = chain.block(height);
     if (!block.ok()) return block.error();
-    if (!block.value()) return block_missing(height, chain.height());
+    if (!block.value()) {
+        if (height != 0 && height < chain.history_from())
+            return consensus::history_missing(height, chain.history_from());
+        return block_missing(height, chain.height());
+    }
     return std::move(*block.value());
 }
 
@@ -99,6 +103,7 @@ ChainView chain_view(const ChainReader& chain) {
     return ChainView{.chain = genesis.chain,
                      .genesis = consensus::genesis_hash(genesis),
                      .height = chain.height(),
+                     .history_from = chain.history_from(),
                      .time = UnixMs{chain.block_time_unix_ms()},
                      .validators = genesis.validators,
                      .parameters = genesis.parameters,

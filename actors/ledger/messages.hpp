@@ -329,6 +329,7 @@ struct ChainView {
     std::string chain{};
     Hash genesis{};
     std::uint64_t height = 0;
+    std::uint64_t history_from = 0;
     UnixMs time{};
     std::vector<consensus::GenesisValidator> validators{};
     consensus::ChainParameters parameters{};
@@ -340,6 +341,8 @@ struct ChainView {
             field("chain", &T::chain, "Name."),
             field("genesis", &T::genesis, "Genesis hash: what the chain is."),
             field("height", &T::height, "Last applied block."),
+            field("history_from", &T::history_from,
+                  "First block that this node keeps; above 1 where it began from a snapshot."),
             field("time", &T::time, "Its time."),
             field("validators", &T::validators, "Who votes."),
             field("parameters", &T::parameters, "The chain's numbers."),

@@ -134,6 +134,10 @@ Result<Json> list_events(const QueryContext& context, const Json& input) {
     const std::string kind = input_text(input, "kind");
     const std::string subject = input_text(input, "subject");
     EventPosition at = begin.value();
+    // From the start means from what is here; whoever was told of more must not miss it unseen.
+    const std::uint64_t history_from = context.chain.history_from();
+    if (at.height != 0 && at.height + 1 < history_from)
+        return consensus::history_missing(at.height + 1, history_from);
     Json items = Json::array();
     bool at_end = false;
     for (std::size_t scanned = 0; !at_end && scanned < events_scanned_max;) {

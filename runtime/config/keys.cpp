@@ -142,6 +142,14 @@ constexpr std::array rows{
         .meaning =
             "How long a leader waits at most for those that the last block answered to come again.",
         .assign = assign<&N::chain, &ChainSection::block_wait_ms>},
+    KeyRow{.name = "chain.checkpoint_blocks",
+           .type = KeyType::integer,
+           .default_text = "32768",
+           .minimum = 0,
+           .maximum = 1'000'000'000,
+           .meaning = "A checkpoint each so many blocks, for nodes that join late; the same on all "
+                      "validators of a chain. 0: none.",
+           .assign = assign<&N::chain, &ChainSection::checkpoint_blocks>},
 
     KeyRow{.name = "peer.name",
            .default_text = "${host_name}",

@@ -34,6 +34,7 @@ struct GatewaySection {
 
 struct ChainSection {
     std::uint32_t block_wait_ms = 2;
+    std::uint64_t checkpoint_blocks = 0;  ///< 0: none are made
 };
 
 struct StorageSection {

@@ -5,14 +5,37 @@
 #include "runtime/base/process_limits.hpp"
 
 namespace ait::node {
+namespace {
+
+std::string state_directory(const storage::DataDirectory& directory) {
+    return directory.subpath("state");
+}
+
+storage::Database::Options state_options(storage::StorageFatal on_fatal) {
+    return {.on_fatal = std::move(on_fatal),
+            .open_files_max = state_files_that_fit(raise_descriptor_limit())};
+}
+
+}  // namespace
+
+consensus::SnapshotPlace snapshot_place(const storage::DataDirectory& directory,
+                                        const config::NodeConfig& config,
+                                        storage::StorageFatal on_fatal,
+                                        std::function<void()> on_joined) {
+    return {.directory = directory.subpath("checkpoints-" + config.node.chain),
+            .state_directory = state_directory(directory),
+            .files = &storage::posix_file_system(),
+            .database = state_options(std::move(on_fatal)),
+            .checkpoint_blocks = config.chain.checkpoint_blocks,
+            .on_joined = std::move(on_joined)};
+}
 
 Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place) {
     auto chain = consensus::open_chain(
         {.files = storage::posix_file_system(),
          .log_directory = place.directory.subpath("log-" + place.genesis.chain),
-         .state_directory = place.directory.subpath("state"),
-         .database = {.on_fatal = place.on_fatal,
-                      .open_files_max = state_files_that_fit(raise_descriptor_limit())},
+         .state_directory = state_directory(place.directory),
+         .database = state_options(place.on_fatal),
          .genesis = place.genesis,
          .rules = place.rules,
          .clock = place.clock,
@@ -29,9 +52,9 @@ Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place) {
     const auto& recovery = data.recovery();
     spdlog::info(
         "chain_recovered chain={} height={} flushed_height={} replayed_blocks={} "
-        "log_bytes_cut={} took_ms={}",
+        "history_from={} log_bytes_cut={} took_ms={}",
         data.genesis().chain, data.tip().height, recovery.flushed_height, recovery.replayed_blocks,
-        recovery.log_bytes_cut, recovery.took_us / 1000);
+        recovery.history_from, recovery.log_bytes_cut, recovery.took_us / 1000);
     return chain;
 }
 

@@ -3,6 +3,7 @@
 // Where a node keeps its chain, opened: the block log and the state in its data directory.
 
 #include "actors/consensus/chain_opening.hpp"
+#include "actors/consensus/snapshot_desk.hpp"
 #include "runtime/config/node_config.hpp"
 #include "storage/data_directory.hpp"
 
@@ -16,6 +17,11 @@ struct ChainOfNode {
     const Clock& clock;
     storage::StorageFatal on_fatal;
 };
+/// Where the node's checkpoints lie. `on_joined`: as in SnapshotPlace.
+consensus::SnapshotPlace snapshot_place(const storage::DataDirectory& directory,
+                                        const config::NodeConfig& config,
+                                        storage::StorageFatal on_fatal,
+                                        std::function<void()> on_joined);
 /// Says in the log what recovery did. Errors: those of consensus::open_chain. Blocks for as long as
 /// replaying takes.
 Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place);

@@ -174,11 +174,8 @@ Result<Json> job_receipt(const QueryContext& context, const Json& input) {
         }
         auto block = context.chain.block(position->height);
         if (!block.ok()) return block.error();
-        if (!block.value()) {
-            return Error{ErrorCode::not_found, "The block of the receipt is not kept any more.",
-                         "Height " + std::to_string(position->height) + ".",
-                         "Ask a node that keeps the archive."};
-        }
+        if (!block.value())
+            return consensus::history_missing(position->height, context.chain.history_from());
         auto proof = consensus::prove_operation(*block.value(), *position);
         if (!proof.ok()) return proof.error();
         proofs.push_back(std::move(proof).value());

@@ -74,6 +74,12 @@ std::string replication_text(const consensus::ReplicationState& state) {
                number(position.blocks_held)},
         Sample{"aitbc_consensus_evidence_total", "counter",
                "Pairs of votes that no honest validator signs.", number(state.evidence_total)},
+        Sample{"aitbc_consensus_checkpoint_height", "gauge",
+               "Of the newest proved checkpoint that this node gives to others.",
+               number(state.snapshot.checkpoint_height)},
+        Sample{"aitbc_consensus_joining_height", "gauge",
+               "Of the state that this node is fetching; 0: none.",
+               number(state.snapshot.joining_height)},
         Sample{"aitbc_consensus_signatures_checked_total", "counter", "Of peers' votes.",
                number(counters.signatures_checked)},
     };

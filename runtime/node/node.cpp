@@ -1,8 +1,6 @@
 #include "runtime/node/node.hpp"
 
-#include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <caf/all.hpp>
@@ -55,8 +53,10 @@ constexpr std::size_t inference_waiting_max = 256;
 
 class Node final : public NodeServices, public NodeParts {
   public:
-    Node(const config::LoadedConfig& loaded, const config::Sources& sources)
+    /// `reopens`: asked where a state lies ready that only a new start can take. Outlives the node.
+    Node(const config::LoadedConfig& loaded, const config::Sources& sources, Wish& reopens)
         : config_(loaded.values),
+          reopens_(reopens),
           clock_(system_clock()),
           live_config_(loaded, sources, clock_),
           probe_(*this, figures_) {}
@@ -234,13 +234,16 @@ class Node final : public NodeServices, public NodeParts {
 
     consensus::ChainPort start_chain() {
         if (is_replicated_) {
-            return replicated_.spawn(*system_, {.data = *data_,
-                                                .key = *key_,
-                                                .clock = clock_,
-                                                .listeners = listeners_,
-                                                .figures = figures_,
-                                                .on_fatal = &stop_for_storage,
-                                                .block_wait_ms = config_.chain.block_wait_ms});
+            return replicated_.spawn(
+                *system_, {.data = *data_,
+                           .key = *key_,
+                           .clock = clock_,
+                           .listeners = listeners_,
+                           .figures = figures_,
+                           .on_fatal = &stop_for_storage,
+                           .block_wait_ms = config_.chain.block_wait_ms,
+                           .snapshots = snapshot_place(*directory_, config_, &stop_for_storage,
+                                                       [this] { reopens_.ask(); })});
         }
         return consensus::spawn_chain(*system_, {.data = *data_,
                                                  .node_key = *key_,
@@ -392,9 +395,8 @@ class Node final : public NodeServices, public NodeParts {
     }
 
     static net::HttpResponse refusal_of(const Error& error) {
-        return {.status = error_code_row(error.code).http_status,
-                .headers = {},
-                .body = dump_json(error_to_json(error, "")) + "\n"};
+        return {
+            error_code_row(error.code).http_status, {}, dump_json(error_to_json(error, "")) + "\n"};
     }
 
     /// Why the node does not serve; empty when it does.
@@ -427,6 +429,7 @@ class Node final : public NodeServices, public NodeParts {
     }
 
     const config::NodeConfig config_;
+    Wish& reopens_;
     const Clock& clock_;
     const std::int64_t started_us_ = clock_.monotonic_us();
     NodeFacts facts_{};
@@ -465,36 +468,32 @@ class Node final : public NodeServices, public NodeParts {
     std::uint64_t data_bytes_at_start_ = 0;
 };
 
-int fail(const Error& error) {
-    std::fputs(render_error(error).c_str(), stderr);
-    return error_code_row(error.code).exit_status;
-}
-
 }  // namespace
 
 int run_node(const config::LoadedConfig& config, const config::Sources& sources) {
     const int signals = block_signals();
     set_up_logging("node", config.values.node.log_level,
                    log_form_from_name(config.values.node.log_format));
-    Node node(config, sources);
-    const Status opened = node.open();
-    if (!opened.ok()) return fail(opened.error());
-    node.serve();
-    const std::int64_t watchdog_ms = supervise::sd_watchdog_interval_ms();
+    Wish reopens;
+    int status = 0;
     while (true) {
-        pollfd wanted{.fd = signals, .events = POLLIN, .revents = 0};
-        const int ready = ::poll(&wanted, 1, watchdog_ms > 0 ? static_cast<int>(watchdog_ms) : -1);
-        if (ready == 0) static_cast<void>(supervise::sd_notify("WATCHDOG=1"));
-        if (ready <= 0) continue;
-        signalfd_siginfo signal{};
-        if (::read(signals, &signal, sizeof signal) != sizeof signal) continue;
-        if (signal.ssi_signo != SIGHUP) break;
+        Node node(config, sources, reopens);
+        const Status opened = node.open();
+        if (!opened.ok()) {
+            std::fputs(render_error(opened.error()).c_str(), stderr);
+            status = error_code_row(opened.error().code).exit_status;
+            break;
+        }
+        node.serve();
         // A refusal is logged there; the old configuration stays.
-        static_cast<void>(node.reload_config());
+        const bool is_over =
+            wait_for_end(signals, reopens, [&node] { static_cast<void>(node.reload_config()); });
+        node.drain();
+        if (is_over) break;
+        spdlog::info("node_opens_again note=\"a state came as a snapshot\"");
     }
-    node.drain();
     ::close(signals);
-    return 0;
+    return status;
 }
 
 }  // namespace ait::node

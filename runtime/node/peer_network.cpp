@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "actors/consensus/checkpoint.hpp"
 #include "actors/consensus/proposals.hpp"
 #include "runtime/config/peers.hpp"
 
@@ -16,6 +17,8 @@ constexpr std::uint64_t protocol_version = 1;
 constexpr std::uint32_t vote_bytes_max = 64 * 1024;  // several statements of one member
 constexpr std::uint32_t certificate_bytes_max = 1024 * 1024;
 constexpr std::uint32_t tip_bytes_max = 64;
+constexpr std::uint32_t snapshot_question_bytes_max = 1024;
+static_assert(consensus::chunk_bytes_max + 1024 <= net::peer_payload_bytes_max);
 
 constexpr std::uint8_t number(PeerMessage kind) {
     return static_cast<std::uint8_t>(kind);
@@ -32,6 +35,8 @@ std::vector<PeerKind> kinds() {
         {number(PeerMessage::catch_up), "catch_up", PeerPriority::catch_up, longest,
          certificate_bytes_max, 0},
         {number(PeerMessage::operations), "operations", PeerPriority::gossip, longest, longest, 0},
+        {number(PeerMessage::snapshot), "snapshot", PeerPriority::catch_up, longest,
+         snapshot_question_bytes_max, 0},
         {number(PeerMessage::tip), "tip", PeerPriority::certificate, tip_bytes_max, tip_bytes_max,
          0}};
 }

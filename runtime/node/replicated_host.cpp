@@ -50,7 +50,8 @@ consensus::ChainPort ReplicatedHost::spawn(caf::actor_system& system, const Part
                                                         .on_fatal = parts.on_fatal,
                                                         .config = config_,
                                                         .restored = std::move(restored_),
-                                                        .block_wait_ms = parts.block_wait_ms});
+                                                        .block_wait_ms = parts.block_wait_ms,
+                                                        .snapshots = parts.snapshots});
     return chain_;
 }
 
@@ -80,6 +81,11 @@ std::optional<consensus::ReplicationState> ReplicatedHost::state() const {
 
 std::string ReplicatedHost::problem() const {
     const auto now = replication_.get();
+    if (const auto& join = now.snapshot; join.joining_height != 0) {
+        return "It is fetching the state of height " + std::to_string(join.joining_height) + ": " +
+               std::to_string(join.chunks_here) + " of " + std::to_string(join.chunk_count) +
+               " chunks are here.";
+    }
     if (now.reachable_weight >= now.quorum_weight) return "";
     return "Too few of the chain's validators can be reached: weight " +
            std::to_string(now.reachable_weight) + " of the " + std::to_string(now.quorum_weight) +

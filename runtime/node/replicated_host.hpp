@@ -28,6 +28,7 @@ class ReplicatedHost {
         consensus::ChainFigures& figures;
         std::function<void(const Error&)> on_fatal;
         std::uint32_t block_wait_ms = 0;
+        consensus::SnapshotPlace snapshots{};
     };
     ReplicatedHost() = default;
     ReplicatedHost(const ReplicatedHost&) = delete;

@@ -33,9 +33,9 @@ std::string describe(const simplex::Input& input) {
                                          "question",   "answer",      "want_block", "block",
                                          "want_final", "final_blocks"};
     static constexpr std::array inputs{
-        "starts",          "hears",     "looks at its clock",   "is told of work", "is connected",
-        "is disconnected", "has built", "has nothing to build", "has executed",    "has synced",
-        "has read"};
+        "starts",       "hears",           "looks at its clock", "is told of work",
+        "is connected", "is disconnected", "has built",          "has nothing to build",
+        "has executed", "has synced",      "has read",           "waits for a state"};
     const auto* received = std::get_if<simplex::Received>(&input);
     if (received == nullptr) return inputs[input.index()];
     const std::size_t kind =

@@ -68,6 +68,8 @@ class Core {
     [[nodiscard]] std::optional<std::int64_t> next_deadline_ms() const;
 
     [[nodiscard]] Position position() const;
+    /// By how much the highest claim of a member is above what was delivered here. Cheap.
+    [[nodiscard]] std::uint64_t blocks_behind() const;
     [[nodiscard]] const Counters& counters() const;
 
   private:

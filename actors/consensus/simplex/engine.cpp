@@ -25,6 +25,9 @@ std::optional<std::int64_t> Core::next_deadline_ms() const {
 Position Core::position() const {
     return engine_->position();
 }
+std::uint64_t Core::blocks_behind() const {
+    return engine_->blocks_behind();
+}
 const Counters& Core::counters() const {
     return engine_->counters();
 }
@@ -221,6 +224,12 @@ std::int64_t Core::Engine::next_deadline_ms() const {
                                   sync_at_ms_, listen_until_ms_, ask_at_ms_, beacon_at_ms_});
     for (const auto& want : wants_) next = std::min(next, want.next_ms);
     return next;
+}
+
+std::uint64_t Core::Engine::blocks_behind() const {
+    std::uint64_t claimed = tip_.height;
+    for (const PeerState& member : members_) claimed = std::max(claimed, member.final_height);
+    return claimed - tip_.height;
 }
 
 Position Core::Engine::position() const {

@@ -56,6 +56,7 @@ class Core::Engine {
     Outputs step(Input input, Now now);
     [[nodiscard]] std::int64_t next_deadline_ms() const;
     [[nodiscard]] Position position() const;
+    [[nodiscard]] std::uint64_t blocks_behind() const;
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
   private:
@@ -82,6 +83,7 @@ class Core::Engine {
     void take(Executed input);
     void take(Persisted input);
     void take(FinalRead input);
+    void take(HoldCatchUp input);
     void settle();
 
     // engine_restore.cpp
@@ -244,6 +246,7 @@ class Core::Engine {
     std::uint32_t sync_attempts_ = 0;
     std::optional<Peer> sync_peer_{};
     std::uint64_t sync_from_ = 0;
+    bool catch_up_held_ = false;
 
     std::vector<PeerState> members_{};
     std::map<Peer, PeerState> followers_{};

@@ -25,6 +25,12 @@ const Hash* Core::Engine::missing_of_final_chain(std::uint64_t& view) const {
     return hash;
 }
 
+void Core::Engine::take(HoldCatchUp input) {
+    if (catch_up_held_ == input.holds) return;
+    catch_up_held_ = input.holds;
+    changed_ = true;
+}
+
 void Core::Engine::refresh_wants() {
     std::vector<Want> wants;
     const auto add = [&](std::uint64_t view, const Hash& hash) {
@@ -36,7 +42,7 @@ void Core::Engine::refresh_wants() {
         else  // what is on its way gets the time to arrive
             wants.push_back({view, hash, now_.steady_ms + config_.delta_ms / 2, 0, std::nullopt});
     };
-    if (!ended_ && !planted(Bug::body_never_fetched)) {
+    if (!ended_ && !catch_up_held_ && !planted(Bug::body_never_fetched)) {
         std::uint64_t view = 0;
         const Hash* missing = missing_of_final_chain(view);
         if (missing != nullptr) add(view, *missing);
@@ -65,7 +71,7 @@ void Core::Engine::refresh_wants() {
 }
 
 bool Core::Engine::is_behind() const {
-    if (ended_ || halted_) return false;
+    if (ended_ || halted_ || catch_up_held_) return false;
     std::uint64_t view = 0;
     if (certified_view_ > tip_.view && missing_of_final_chain(view) != nullptr) return true;
     const auto is_ahead = [&](const PeerState& peer) {

@@ -64,9 +64,14 @@ struct FinalRead {
     std::uint64_t from_height = 0;
     std::vector<FinalBlock> blocks{};
 };
+/// A whole state is on its way here: do not fetch blocks that it stands for. What peers send by
+/// themselves is taken as before.
+struct HoldCatchUp {
+    bool holds = false;
+};
 
 using Input = std::variant<Start, Received, Tick, WorkWaiting, PeerConnected, PeerGone, Built,
-                           NothingToBuild, Executed, Persisted, FinalRead>;
+                           NothingToBuild, Executed, Persisted, FinalRead, HoldCatchUp>;
 
 // ---- outputs ----
 

@@ -301,6 +301,26 @@ TEST(SimplexProtocol, a_request_beyond_the_limit_is_cut_and_an_empty_one_is_answ
     EXPECT_EQ(bench.sent<FinalBlocksMessage>(WireKind::final_blocks).size(), 1U);
 }
 
+// Breaks if a node that is being given a whole state fetches all blocks beside it, or never again.
+TEST(SimplexProtocol, who_is_told_to_wait_for_a_state_fetches_no_blocks_meanwhile) {
+    Bench bench;
+    bench.start();
+    bench.give(HoldCatchUp{true});
+    bench.hear_bytes(2, encode_message(WireKind::status, 0,
+                                       StatusMessage{.final_height = 500,
+                                                     .final_view = 500,
+                                                     .view = 501,
+                                                     .missing = 501,
+                                                     .ask = false,
+                                                     .yours = {}}));
+    EXPECT_EQ(bench.core->blocks_behind(), 500U);
+    bench.pass(5'000);
+    EXPECT_TRUE(bench.sent<WantFinalMessage>(WireKind::want_final).empty());
+    bench.give(HoldCatchUp{false});
+    bench.pass(1'000);
+    EXPECT_FALSE(bench.sent<WantFinalMessage>(WireKind::want_final).empty());
+}
+
 TEST(SimplexProtocol, no_bytes_whatever_do_more_than_count) {
     Bench bench;
     bench.start();

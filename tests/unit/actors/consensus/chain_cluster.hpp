@@ -11,6 +11,7 @@
 #include <future>
 #include <set>
 
+#include "actors/consensus/chain_opening.hpp"
 #include "actors/consensus/replicated_chain.hpp"
 #include "tests/unit/actors/consensus/ask_chain.hpp"
 #include "tests/unit/actors/consensus/temporary_folder.hpp"
@@ -99,16 +100,18 @@ class WiredLinks final : public PeerLinks {
 class ClusterNode {
   public:
     ClusterNode(const std::string& folder, const Genesis& genesis, const crypto::SecretKey& key,
-                Wires& wires, bool is_key_fresh = true)
+                Wires& wires, bool is_key_fresh = true, std::uint64_t checkpoint_blocks = 0)
         : wires_(wires), links_(wires, key.public_key()), key_(key) {
         std::filesystem::create_directories(folder);
-        auto opened_database = storage::Database::open(folder + "/state");
-        AIT_ASSERT(opened_database.ok());
-        database_ = std::move(opened_database).value();
-        auto opened = ChainData::open({storage::posix_file_system(), folder + "/log", *database_,
-                                       genesis, toy::rules(), system_clock()});
+        auto opened = open_chain({.files = storage::posix_file_system(),
+                                  .log_directory = folder + "/log",
+                                  .state_directory = folder + "/state",
+                                  .genesis = genesis,
+                                  .rules = toy::rules(),
+                                  .clock = system_clock()});
         AIT_ASSERT(opened.ok());
-        data = std::move(opened).value();
+        database_ = std::move(opened.value().database);
+        data = std::move(opened.value().data);
         auto journal = VoteJournal::open(storage::posix_file_system(), folder + "/votes");
         AIT_ASSERT(journal.ok());
         journal_ = std::move(journal.value().journal);
@@ -132,23 +135,25 @@ class ClusterNode {
             changed_.notify_all();
         });
         system_.emplace(system_config_.set("scheduler.policy", caf::atom("sharing")));
-        actor_ = spawn_replicated_chain(*system_, {.data = *data,
-                                                   .journal = *journal_,
-                                                   .writer = *writer_,
-                                                   .links = links_,
-                                                   .node_key = key_,
-                                                   .clock = system_clock(),
-                                                   .listeners = listeners_,
-                                                   .figures = figures,
-                                                   .replication = replication,
-                                                   .on_fatal =
-                                                       [](const Error& error) {
-                                                           ADD_FAILURE() << render_error(error);
-                                                           std::abort();
-                                                       },
-                                                   .config = config,
-                                                   .restored = std::move(restored),
-                                                   .block_wait_ms = 2});
+        actor_ =
+            spawn_replicated_chain(*system_, {.data = *data,
+                                              .journal = *journal_,
+                                              .writer = *writer_,
+                                              .links = links_,
+                                              .node_key = key_,
+                                              .clock = system_clock(),
+                                              .listeners = listeners_,
+                                              .figures = figures,
+                                              .replication = replication,
+                                              .on_fatal =
+                                                  [](const Error& error) {
+                                                      ADD_FAILURE() << render_error(error);
+                                                      std::abort();
+                                                  },
+                                              .config = config,
+                                              .restored = std::move(restored),
+                                              .block_wait_ms = 2,
+                                              .snapshots = snapshots(folder, checkpoint_blocks)});
         wires_.put(key_.public_key(), actor_);
     }
     ~ClusterNode() {
@@ -173,6 +178,11 @@ class ClusterNode {
         return changed_.wait_for(lock, patience,
                                  [&] { return data->reader()->height() >= height; });
     }
+    /// Waits until a state lies ready that the next start takes.
+    [[nodiscard]] bool has_joined() {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, patience, [&] { return has_joined_; });
+    }
     [[nodiscard]] Hash hash_at(std::uint64_t height) const {
         const auto block = data->reader()->block(height);
         return block.ok() && block.value() ? header_hash(block.value()->record.header.bytes)
@@ -185,6 +195,18 @@ class ClusterNode {
     ReplicationFigures replication{};
 
   private:
+    SnapshotPlace snapshots(const std::string& folder, std::uint64_t checkpoint_blocks) {
+        if (checkpoint_blocks == 0) return {};
+        return {.directory = folder + "/checkpoints",
+                .state_directory = folder + "/state",
+                .checkpoint_blocks = checkpoint_blocks,
+                .on_joined = [this] {
+                    const std::lock_guard lock(mutex_);
+                    has_joined_ = true;
+                    changed_.notify_all();
+                }};
+    }
+
     Wires& wires_;
     WiredLinks links_;
     const crypto::SecretKey& key_;
@@ -195,6 +217,7 @@ class ClusterNode {
     BlockListeners listeners_{};
     std::mutex mutex_{};
     std::condition_variable changed_{};
+    bool has_joined_ = false;
     caf::actor_system_config system_config_{};
     std::optional<caf::actor_system> system_{};
     ReplicatedChainActor actor_{};
@@ -216,14 +239,16 @@ class ChainCluster {
         nodes.resize(count);
     }
     ClusterNode& start(std::size_t index) {
-        nodes[index] = std::make_unique<ClusterNode>(folder.path + "/" + std::to_string(index),
-                                                     chain.genesis, keys[index], wires);
+        nodes[index] =
+            std::make_unique<ClusterNode>(folder.path + "/" + std::to_string(index), chain.genesis,
+                                          keys[index], wires, true, checkpoint_blocks);
         return *nodes[index];
     }
     /// The disk was lost, and with it what the key has voted.
     ClusterNode& start_without_guard(std::size_t index) {
-        nodes[index] = std::make_unique<ClusterNode>(folder.path + "/" + std::to_string(index),
-                                                     chain.genesis, keys[index], wires, false);
+        nodes[index] =
+            std::make_unique<ClusterNode>(folder.path + "/" + std::to_string(index), chain.genesis,
+                                          keys[index], wires, false, checkpoint_blocks);
         return *nodes[index];
     }
     void start_all() {
@@ -244,6 +269,7 @@ class ChainCluster {
         }
     }
 
+    std::uint64_t checkpoint_blocks = 0;  ///< for those who start from now on
     TemporaryFolder folder{};
     toy::Chain chain{};
     std::vector<crypto::SecretKey> keys{};
