@@ -21,6 +21,7 @@ Status check_validators(const Genesis& genesis) {
     if (genesis.validators.empty())
         return refuse("It names no validator.", "Add at least one to \"validators\".");
     std::set<PublicKey> keys;
+    std::set<Address> owners;
     std::uint64_t weight = 0;
     for (const auto& validator : genesis.validators) {
         if (validator.public_key.is_zero()) {
@@ -35,6 +36,10 @@ Status check_validators(const Genesis& genesis) {
         if (!keys.insert(validator.public_key).second) {
             return refuse("Two validators have the key of \"" + validator.name + "\".",
                           "Give each its own key.");
+        }
+        if (!owners.insert(stake_owner(validator)).second) {
+            return refuse("Two validators have the owner of \"" + validator.name + "\".",
+                          "Give each its own: one's lie must not cost another's stake.");
         }
         weight += validator.weight;
     }
@@ -56,7 +61,8 @@ Status check_parameters(const ChainParameters& p) {
           range("job_ttl_ms_default", p.job_ttl_ms_default, 1'000, p.job_ttl_ms_max),
           range("job_ttl_ms_max", p.job_ttl_ms_max, 1'000, 365 * millisecond_day),
           range("miner_lost_ms", p.miner_lost_ms, 100, millisecond_day),
-          range("unbonding_ms", p.unbonding_ms, 0, 365 * millisecond_day)}) {
+          range("unbonding_ms", p.unbonding_ms, 0, 365 * millisecond_day),
+          range("slash_ppm", p.slash_ppm, 0, 1'000'000)}) {
         if (!status.ok()) return status.error();
     }
     return {};
@@ -68,6 +74,10 @@ std::uint64_t quorum_of(std::uint64_t total_weight, FaultModel fault_model) {
     // floor(2W/3) + 1 and floor(W/2) + 1; the first so that it cannot overflow.
     return fault_model == FaultModel::byzantine ? total_weight - (total_weight - 1) / 3
                                                 : total_weight / 2 + 1;
+}
+
+Address stake_owner(const GenesisValidator& validator) {
+    return validator.owner.is_zero() ? crypto::address_of(validator.public_key) : validator.owner;
 }
 
 Hash genesis_hash(const Genesis& genesis) {

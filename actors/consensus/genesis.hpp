@@ -35,13 +35,22 @@ struct GenesisValidator {
     std::string name{};
     PublicKey public_key{};
     std::uint64_t weight = 1;
+    Amount stake{};
+    Address owner{};
     static constexpr auto fields() {
+        using V = GenesisValidator;
         return std::tuple{
-            field("name", &GenesisValidator::name, "For people.", 64),
-            field("public_key", &GenesisValidator::public_key, "Ed25519, hexadecimal."),
-            field("weight", &GenesisValidator::weight, "Share in the quorum.")};
+            field("name", &V::name, "For people.", 64),
+            field("public_key", &V::public_key, "Ed25519, hexadecimal."),
+            field("weight", &V::weight, "Share in the quorum."),
+            optional_field("stake", &V::stake, "AIT minted and staked for it at height 0."),
+            optional_field("owner", &V::owner,
+                           "Account whose stake answers for it; that of its key if absent.")};
     }
 };
+
+/// The account whose stake answers for a validator.
+Address stake_owner(const GenesisValidator& validator);
 
 struct GenesisAllocation {
     Address address{};
@@ -66,6 +75,7 @@ struct ChainParameters {
     std::uint64_t attempts_max = 3;
     std::uint64_t miner_lost_ms = 30'000;
     std::uint64_t unbonding_ms = 10'000;
+    std::uint64_t slash_ppm = 50'000;  ///< of the stake of a validator that is proven to lie, 5 %
     FaultModel fault_model = FaultModel::byzantine;
     std::uint64_t message_delay_ms = 100;  ///< between two validators, a block's body included
     bool faucet_enabled = false;
@@ -90,6 +100,8 @@ struct ChainParameters {
                            "Silence after which a miner counts as lost."),
             optional_field("unbonding_ms", &P::unbonding_ms,
                            "Wait between unstake and availability."),
+            optional_field("slash_ppm", &P::slash_ppm,
+                           "Taken from the stake of a validator that lies, parts per million."),
             optional_field("fault_model", &P::fault_model,
                            "byzantine: under a third may lie; crash: under half may stop."),
             optional_field("message_delay_ms", &P::message_delay_ms,

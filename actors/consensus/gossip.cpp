@@ -1,8 +1,21 @@
 #include "actors/consensus/gossip.hpp"
 
+#include "actors/consensus/evidence.hpp"
 #include "runtime/base/codec/msgpack.hpp"
 
 namespace ait::consensus {
+namespace {
+
+/// Signatures inside an item are checked once, here: what waits is tried for block after block.
+Status check_item(const BatchItem& item, const Genesis& genesis) {
+    if (item.kind != evidence_kind) return {};
+    const auto evidence = decode<Equivocation>(item.body.bytes);
+    if (!evidence.ok()) return evidence.error();
+    const Status contradicts = check_contradiction(evidence.value(), genesis);
+    return contradicts.ok() ? check_genuine(evidence.value()) : contradicts;
+}
+
+}  // namespace
 
 WaitingOperation to_gossip(const Submission& submission, std::uint64_t good_for_ms) {
     WaitingOperation operation;
@@ -35,6 +48,8 @@ Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& g
     }
     auto item = decode<BatchItem>(operation.bytes.bytes);
     if (!item.ok()) return item.error();
+    const Status checked = check_item(item.value(), genesis);
+    if (!checked.ok()) return checked.error();
     return std::make_shared<Submission>(EncodedItem(std::move(item).value()), std::move(blobs),
                                         false, 0, nobody);
 }

@@ -53,7 +53,8 @@ struct WaitingOperations {
 };
 
 WaitingOperation to_gossip(const Submission& submission, std::uint64_t good_for_ms);
-/// Checks form and signature. Nobody waits here for its answer. Errors: malformed, check_failed.
+/// Checks form and signatures, those of evidence too. Nobody waits here for its answer. Errors:
+/// malformed, check_failed, those of check_contradiction.
 Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& genesis,
                                   const Hash& genesis_id);
 /// In messages of about `bytes_max` each, in order; an operation is never cut.

@@ -30,6 +30,7 @@ struct ProvenOperation {
     std::string body{};
     VerifiedTransaction transaction{};
     Address principal{};
+    Hash operation{};         ///< of the transaction, or of the item of a batch
     std::uint32_t thing = 0;  ///< which of the things that the transaction is about
     ItemOutcome outcome{};
     BlockHeader header{};
@@ -55,6 +56,7 @@ Status take_operation(const OperationProof& proof, ProvenOperation& proven) {
     proven.kind = content.kind;
     proven.body = content.body.bytes;
     proven.principal = crypto::address_of(content.signer);
+    proven.operation = proven.transaction.hash;
     if (content.kind == batch_kind) {
         auto batch = decode<OperationBatch>(content.body.bytes);
         if (!batch.ok()) return batch.error();
@@ -63,6 +65,7 @@ Status take_operation(const OperationProof& proof, ProvenOperation& proven) {
         proven.kind = item.kind;
         proven.body = item.body.bytes;
         proven.principal = item.principal;
+        proven.operation = item_hash(item);
     } else {
         proven.thing = static_cast<std::uint32_t>(proof.item);
     }
@@ -138,12 +141,20 @@ Result<Json> proof_section(const OperationProof& proof, const ProvenOperation& p
                 {"evidence", to_base64(encode(proof))}};
 }
 
+/// Empty: it is about something else than a job.
+std::string job_of(const Json& section) {
+    const Json& body = section["body"];
+    const auto job = body.find("job_id");
+    return job != body.end() && job->is_string() ? job->get<std::string>() : std::string();
+}
+
 Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& genesis,
                       const FormFinder& forms) {
     if (proofs.empty() || proofs.size() > proofs_max)
         return refuse("It has no proof, or too many.");
     Json sections = Json::array();
     std::set<Hash> seen;
+    Hash operation;
     crypto::Hasher id;
     id.update("receipt/1|");
     for (const auto& proof : proofs) {
@@ -151,22 +162,29 @@ Result<Json> document(const std::vector<OperationProof>& proofs, const Genesis& 
         if (!proven.ok()) return proven.error();
         auto section = proof_section(proof, proven.value(), forms);
         if (!section.ok()) return section.error();
-        const std::string job = section.value()["body"].value("job_id", std::string());
-        if (job.empty()) return refuse("A proof is about no job.");
-        if (!sections.empty() && sections[0]["body"]["job_id"] != Json(job))
+        const std::string job = job_of(section.value());
+        if (job.empty() && proofs.size() > 1) return refuse("A proof is about no job.");
+        if (!sections.empty() && job_of(sections[0]) != job)
             return refuse("The proofs are about several jobs.");
         if (!seen.insert(proven.value().transaction.hash).second) {
             return refuse("A transaction is proven twice.");
         }
         id.update(proven.value().transaction.hash.view());
+        if (job.empty()) {
+            operation = proven.value().operation;
+            id.update(operation.view());  // several items of a batch have receipts of their own
+        }
         sections.push_back(std::move(section).value());
     }
     Json receipt{{"version", std::string(receipt_version)},
                  {"receipt_id", "receipt-" + to_base32(id.finish().view().substr(0, 16))},
                  {"chain", genesis.chain},
-                 {"genesis", to_hex(genesis_hash(genesis).view())},
-                 {"job_id", sections[0]["body"]["job_id"]},
-                 {"proofs", std::move(sections)}};
+                 {"genesis", to_hex(genesis_hash(genesis).view())}};
+    if (operation.is_zero())
+        receipt["job_id"] = job_of(sections[0]);
+    else
+        receipt["operation"] = to_hex(operation.view());
+    receipt["proofs"] = std::move(sections);
     return receipt;
 }
 
@@ -188,6 +206,22 @@ Result<std::vector<OperationProof>> read_proofs(const Json& receipt) {
         proofs.push_back(std::move(proof).value());
     }
     return proofs;
+}
+
+Json facts_of_operation(const Json& receipt) {
+    const Json& proof = receipt["proofs"][0];
+    return Json{{"verified", true},
+                {"receipt_id", receipt["receipt_id"]},
+                {"operation", receipt["operation"]},
+                {"kind", proof["kind"]},
+                {"chain", receipt["chain"]},
+                {"account", proof["account"]},
+                {"signer", proof["signer"]},
+                {"block_height", proof["block_height"]},
+                {"block_time", proof["block_time"]},
+                {"transaction_hash", proof["transaction_hash"]},
+                {"body", proof["body"]},
+                {"outcome", proof["outcome"]}};
 }
 
 }  // namespace
@@ -239,6 +273,7 @@ Result<Json> verify_receipt(std::string_view text, const Genesis& genesis,
     }
     const Json& receipt = rebuilt.value();
     const Json& result = receipt["proofs"][0];
+    if (receipt.contains("operation")) return facts_of_operation(receipt);
     const Json* settlement = &result["outcome"];
     for (const auto& proof : receipt["proofs"]) {
         if (proof["outcome"].value("payment_state", std::string()) == "paid")

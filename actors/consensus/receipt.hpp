@@ -1,9 +1,9 @@
 #pragma once
 
-// Receipts: what happened to a job, with everything that somebody without a node needs to check it:
-// the signed transaction, its outcome, both inclusion paths, the header and the finality
-// certificate. The document is canonical: a verifier rebuilds it from the evidence and compares
-// every byte, so no field can say what the evidence does not.
+// Receipts: what happened to a job, or what one operation did, with everything that somebody
+// without a node needs to check it: the signed transaction, its outcome, both inclusion paths, the
+// header and the finality certificate. The document is canonical: a verifier rebuilds it from the
+// evidence and compares every byte, so no field can say what the evidence does not.
 
 #include <functional>
 #include <string>
@@ -50,13 +50,15 @@ using FormFinder = std::function<const TransactionForm*(std::string_view kind)>;
 /// Proof for the operation at `position`. Error: corrupt_data when block and position do not fit.
 Result<OperationProof> prove_operation(const StoredBlock& block, const OperationPosition& position);
 
-/// The receipt of a job: proofs of its result, then of later payments if any. One line of JSON,
-/// byte for byte what the REST route serves. Errors: check_failed when a proof does not hold.
+/// The receipt of a job: proofs of its result, then of later payments if any; or of a single
+/// operation about something else. One line of JSON, byte for byte what the REST route serves.
+/// Errors: check_failed when a proof does not hold.
 Result<std::string> receipt_text(const std::vector<OperationProof>& proofs, const Genesis& genesis,
                                  const FormFinder& forms);
 
 /// Checks a receipt with nothing but the genesis document. Returns its facts
-/// {verified, receipt_id, job_id, miner_key, block_height, transaction_hash, ...}.
+/// {verified, receipt_id, job_id, miner_key, block_height, transaction_hash, ...}, or for a single
+/// operation {verified, receipt_id, operation, kind, body, outcome, block_height, ...}.
 /// Errors: malformed, too_large, check_failed with what does not hold. Any thread; no I/O.
 Result<Json> verify_receipt(std::string_view text, const Genesis& genesis, const FormFinder& forms);
 

@@ -9,6 +9,7 @@
 
 #include "actors/consensus/chain_peers.hpp"
 #include "actors/consensus/chain_writer.hpp"
+#include "actors/consensus/evidence_desk.hpp"
 #include "actors/consensus/operation_desk.hpp"
 #include "actors/consensus/proposals.hpp"
 #include "actors/consensus/submissions.hpp"
@@ -39,6 +40,7 @@ class Replica {
           services_(std::move(services)),
           desk_(services_.data, services_.clock, services_.figures),
           peers_(services_.config),
+          evidence_(services_.config),
           authenticator_(services_.config, services_.config.self ? &services_.node_key : nullptr),
           core_(services_.config, std::move(services_.restored), authenticator_),
           snapshots_({services_.data, services_.links, services_.node_key, services_.clock,
@@ -129,6 +131,8 @@ class Replica {
 
     void on_look() {
         tell(desk_.look(standing()));
+        if (auto lies = evidence_.to_submit(now().steady_ms); !lies.empty())
+            tell(desk_.take(std::move(lies), standing()));
         inquire();
         if (has_work()) feed(simplex::WorkWaiting{true});
         tell_figures();
@@ -366,15 +370,18 @@ class Replica {
 
     void perform(const simplex::Evidence& request) {
         ++state_.evidence_total;
-        spdlog::warn("consensus_evidence member={} view={} first={} second={}",
-                     request.first.member, request.first.statement.view,
-                     name_of(request.first.statement.kind), name_of(request.second.statement.kind));
+        // The first of each member alone, or a liar fills the log; on_look() takes it to the chain.
+        if (evidence_.take(request)) note_alarm(tell_of_lie(services_.data.genesis(), request));
+    }
+
+    void note_alarm(const std::string& text) {
+        if (state_.alarms.size() == alarms_kept) state_.alarms.erase(state_.alarms.begin());
+        state_.alarms.push_back(text);
+        spdlog::warn("consensus_alarm detail=\"{}\"", text);
     }
 
     void perform(const simplex::Alarm& request) {
-        if (state_.alarms.size() == alarms_kept) state_.alarms.erase(state_.alarms.begin());
-        state_.alarms.push_back(request.text);
-        spdlog::warn("consensus_alarm detail=\"{}\"", request.text);
+        note_alarm(request.text);
         if (request.kind == simplex::AlarmKind::state_diverged ||
             request.kind == simplex::AlarmKind::final_block_conflict) {
             services_.on_fatal(Error{ErrorCode::check_failed,
@@ -432,6 +439,7 @@ class Replica {
     ReplicatedChainServices services_;
     OperationDesk desk_;
     ChainPeers peers_;
+    EvidenceDesk evidence_;
     simplex::KeyAuthenticator authenticator_;
     simplex::Core core_;
     SnapshotDesk snapshots_;

@@ -1,5 +1,6 @@
 #include "actors/ledger/book.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "runtime/base/crypto/bech32m.hpp"
@@ -18,6 +19,7 @@ constexpr std::string_view escrow_prefix = "ledger/escrow/";
 constexpr std::string_view unbonding_prefix = "ledger/unbonding/";
 constexpr std::string_view history_prefix = "ledger/history/";
 constexpr std::string_view minted_prefix = "ledger/minted/";
+constexpr std::uint64_t ppm_whole = 1'000'000;
 
 struct UnbondingRecord {
     Address owner{};
@@ -169,6 +171,43 @@ Status post(StateView& view, const Movement& movement, const Cause& cause) {
     return {};
 }
 
+/// Names what `owner` unstakes by this operation; its records lie side by side.
+std::string unbonding_id(const Address& owner, const Hash& operation) {
+    return to_hex(owner.view()) + to_hex(operation.view());
+}
+
+using Unbondings = std::vector<std::pair<std::string, UnbondingRecord>>;
+
+/// By key. At most unbondings_per_account_max: unstake() sees to it.
+Unbondings unbondings_of(const StateReader& reader, const Address& owner) {
+    Unbondings found;
+    const std::string prefix = keyed(unbonding_prefix, to_hex(owner.view()));
+    reader.scan(prefix, prefix, [&](std::string_view key, std::string_view value) {
+        auto record = consensus::decode_record<UnbondingRecord>(value);
+        AIT_ASSERT(record.ok());
+        found.emplace_back(key, std::move(record).value());
+        return true;
+    });
+    return found;
+}
+
+/// Invariant 3: what leaves an account's unbonding leaves its records. The due entry of a record
+/// that is used up finds nothing.
+void take_from_unbondings(StateView& view, const Address& owner, Amount amount) {
+    if (amount.micro == 0) return;
+    for (auto& [key, record] : unbondings_of(view, owner)) {
+        const Amount taken = std::min(amount, record.amount);
+        amount.micro -= taken.micro;
+        record.amount.micro -= taken.micro;
+        if (record.amount.micro == 0)
+            view.erase(key);
+        else
+            consensus::store_record(view, key, record);
+        if (amount.micro == 0) return;
+    }
+    AIT_ASSERT(amount.micro == 0);  // invariant 3: the records cover the account's unbonding
+}
+
 Address derived_address(std::string_view tag) {
     const Hash hash = crypto::blake2b_256(tag);
     const auto address = fixed_from_bytes<Address>(hash.view().substr(0, Address::size));
@@ -185,6 +224,11 @@ const Address& faucet_address() {
 
 const Address& network_fee_address() {
     static const Address address = derived_address("aitbc/account/network-fees");
+    return address;
+}
+
+const Address& slashed_address() {
+    static const Address address = derived_address("aitbc/account/slashed");
     return address;
 }
 
@@ -315,11 +359,17 @@ Status stake(StateView& view, const Address& owner, Amount amount, const Context
 Result<UnixMs> unstake(StateView& view, const Address& owner, Amount amount,
                        const Context& context) {
     if (amount.micro == 0) return nothing_to_move();
+    if (unbondings_of(view, owner).size() >= unbondings_per_account_max) {
+        return Error{ErrorCode::limit_reached, "Too many amounts are on their way back.",
+                     "An account may have " + std::to_string(unbondings_per_account_max) +
+                         " of them at once.",
+                     "Wait until one of them is free, or unstake more at a time."};
+    }
     const std::array legs{Leg{owner, &Balance::staked, amount, false},
                           Leg{owner, &Balance::unbonding, amount, true}};
     const Status posted = post(view, {Asset::ait, legs, {}}, Cause{.context = context});
     if (!posted.ok()) return posted.error();
-    const std::string id = to_hex(context.operation.view());
+    const std::string id = unbonding_id(owner, context.operation);
     const UnixMs at{context.block_time_unix_ms +
                     static_cast<std::int64_t>(context.genesis.parameters.unbonding_ms)};
     AIT_ASSERT(!view.get(keyed(unbonding_prefix, id)));  // one operation unstakes once
@@ -340,6 +390,26 @@ std::optional<Unbonded> finish_unbonding(StateView& view, std::string_view id,
     AIT_ASSERT(posted.ok());  // invariant 3
     view.erase(keyed(unbonding_prefix, id));
     return Unbonded{record->owner, record->amount};
+}
+
+Amount slash(StateView& view, const Address& owner, std::uint64_t parts_per_million,
+             const Context& context) {
+    const Balance balance = balance_of(load_account(view, owner), Asset::ait);
+    const Amount bonded = sum_of(balance.staked, balance.unbonding);
+    const Amount amount{
+        multiply_divide_down(bonded.micro, std::min(parts_per_million, ppm_whole), ppm_whole)};
+    if (amount.micro == 0) return amount;
+    const Amount of_stake = std::min(amount, balance.staked);
+    const Amount of_unbonding{amount.micro - of_stake.micro};
+    take_from_unbondings(view, owner, of_unbonding);
+    const std::array legs{Leg{owner, &Balance::staked, of_stake, false},
+                          Leg{owner, &Balance::unbonding, of_unbonding, false},
+                          Leg{slashed_address(), &Balance::available, amount, true}};
+    const std::array notes{
+        Note{slashed_address(), owner, Direction::in, amount, MovementKind::slash}};
+    const Status posted = post(view, {Asset::ait, legs, notes}, Cause{.context = context});
+    AIT_ASSERT(posted.ok());  // no more is taken than is there
+    return amount;
 }
 
 Result<HistoryPage> read_history(const StateReader& reader, const Address& address,

@@ -22,6 +22,8 @@
 
 namespace ait::ledger {
 
+/// Amounts on their way back that an account may have at once: a slash looks at all of them.
+inline constexpr std::size_t unbondings_per_account_max = 64;
 /// Movements that an account's history keeps; older ones are dropped (blocks have them).
 inline constexpr std::uint64_t history_rows_max = 1'000;
 
@@ -72,6 +74,7 @@ struct Cause {
 /// Fixed accounts that no key can sign for.
 const Address& faucet_address();
 const Address& network_fee_address();
+const Address& slashed_address();
 
 /// What an address has; one that was never used has nothing.
 Account load_account(const storage::StateReader& reader, const Address& address);
@@ -121,7 +124,7 @@ Status stake(storage::StateView& view, const Address& owner, Amount amount,
 
 inline constexpr std::string_view unbond_due = "ledger.unbond";
 /// AIT from staked to unbonding, due to be freed. Answers when. Errors: invalid_argument,
-/// insufficient_funds.
+/// limit_reached, insufficient_funds.
 Result<UnixMs> unstake(storage::StateView& view, const Address& owner, Amount amount,
                        const consensus::Context& context);
 
@@ -132,6 +135,11 @@ struct Unbonded {
 /// Frees what the due entry `id` waited for; nothing when it is gone.
 std::optional<Unbonded> finish_unbonding(storage::StateView& view, std::string_view id,
                                          const consensus::Context& context);
+
+/// Moves parts per million of what is staked and unbonding, rounded down, to slashed_address():
+/// first of the stake, then of what is on its way back. Answers how much, which may be nothing.
+Amount slash(storage::StateView& view, const Address& owner, std::uint64_t parts_per_million,
+             const consensus::Context& context);
 
 // ---- reading ---------------------------------------------------------------------------------
 

@@ -108,7 +108,8 @@ ChainView chain_view(const ChainReader& chain) {
                      .validators = genesis.validators,
                      .parameters = genesis.parameters,
                      .faucet = faucet_address(),
-                     .network_fees = network_fee_address()};
+                     .network_fees = network_fee_address(),
+                     .slashed = slashed_address()};
 }
 
 Result<BlockView> block_view(const ChainReader& chain, std::uint64_t height) {

@@ -27,6 +27,7 @@ enum class MovementKind : std::uint8_t {
     job_pay,
     network_fee,
     refund,
+    slash,
 };
 
 enum class Direction : std::uint8_t { in, out };
@@ -40,9 +41,9 @@ struct EnumNames<ledger::Asset> {
 };
 template <>
 struct EnumNames<ledger::MovementKind> {
-    static constexpr std::array<std::string_view, 9> names{"mint",    "transfer",    "faucet",
-                                                           "stake",   "unbonded",    "escrow_lock",
-                                                           "job_pay", "network_fee", "refund"};
+    static constexpr std::array<std::string_view, 10> names{
+        "mint",        "transfer", "faucet",      "stake",  "unbonded",
+        "escrow_lock", "job_pay",  "network_fee", "refund", "slash"};
 };
 template <>
 struct EnumNames<ledger::Direction> {
@@ -139,6 +140,25 @@ struct FaucetAnswer {
         return std::tuple{field("address", &T::address, "Receiver."),
                           field("amount", &T::amount, "Given."),
                           field("available", &T::available, "What the receiver has free.")};
+    }
+};
+
+/// What "consensus.evidence" did.
+struct SlashAnswer {
+    std::string name{};
+    PublicKey validator{};
+    Address owner{};
+    Amount amount{};
+    Amount staked{};
+    Amount unbonding{};
+    static constexpr auto fields() {
+        using T = SlashAnswer;
+        return std::tuple{field("name", &T::name, "Of the validator that lied."),
+                          field("validator", &T::validator, "Its key."),
+                          field("owner", &T::owner, "Whose stake answered for it."),
+                          field("amount", &T::amount, "Taken."),
+                          field("staked", &T::staked, "Still staked."),
+                          field("unbonding", &T::unbonding, "Still on its way back.")};
     }
 };
 
@@ -335,6 +355,7 @@ struct ChainView {
     consensus::ChainParameters parameters{};
     Address faucet{};
     Address network_fees{};
+    Address slashed{};
     static constexpr auto fields() {
         using T = ChainView;
         return std::tuple{
@@ -347,7 +368,8 @@ struct ChainView {
             field("validators", &T::validators, "Who votes."),
             field("parameters", &T::parameters, "The chain's numbers."),
             field("faucet", &T::faucet, "Account of the faucet."),
-            field("network_fees", &T::network_fees, "Account of the network's fees.")};
+            field("network_fees", &T::network_fees, "Account of the network's fees."),
+            field("slashed", &T::slashed, "Account of what validators lost for lying.")};
     }
 };
 

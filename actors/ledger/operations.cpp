@@ -190,6 +190,7 @@ constexpr std::array table{
     Binding{.name = "block.get", .query = &get_block},
     Binding{.name = "chain.info", .query = &get_chain},
     Binding{.name = "events.list", .query = &list_events},
+    Binding{.name = "consensus.evidence", .command = &propose<consensus::Equivocation>},
     Binding{.name = "ledger.transfer", .command = &propose<Transfer>},
     Binding{.name = "ledger.stake", .command = &propose<Stake>},
     Binding{.name = "ledger.unstake", .command = &propose<Unstake>},

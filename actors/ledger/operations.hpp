@@ -6,6 +6,7 @@
 #include <array>
 #include <span>
 
+#include "actors/consensus/evidence.hpp"
 #include "actors/ledger/messages.hpp"
 #include "runtime/base/codec/transaction_form.hpp"
 #include "runtime/base/operation.hpp"
@@ -64,6 +65,34 @@ inline constexpr std::array tx_get{Parameter{.name = "hash",
                                              .help = "Hash that a command printed.",
                                              .positional = true,
                                              .bytes_max = 64}};
+inline constexpr std::array tx_receipt{
+    tx_get[0],
+    Parameter{
+        .name = "output_file", .help = "Write the receipt to this new file.", .cli_only = true}};
+inline constexpr std::array chain_evidence{
+    Parameter{.name = "validator",
+              .kind = ValueKind::hex,
+              .presence = Presence::required,
+              .help = "Key that signed both statements.",
+              .bytes_max = 64},
+    Parameter{.name = "first",
+              .kind = ValueKind::json,
+              .presence = Presence::required,
+              .help = "The statement with the lower kind, or with the lower block hash."},
+    Parameter{.name = "first_signature",
+              .kind = ValueKind::hex,
+              .presence = Presence::required,
+              .help = "Its Ed25519 signature.",
+              .bytes_max = 128},
+    Parameter{.name = "second",
+              .kind = ValueKind::json,
+              .presence = Presence::required,
+              .help = "The statement that contradicts it."},
+    Parameter{.name = "second_signature",
+              .kind = ValueKind::hex,
+              .presence = Presence::required,
+              .help = "Its Ed25519 signature.",
+              .bytes_max = 128}};
 inline constexpr std::array block_get{Parameter{.name = "height",
                                                 .help = "Number of the block, or latest.",
                                                 .default_text = "latest",
@@ -198,6 +227,25 @@ inline constexpr std::array operations{
               .response = &schema_of<TransactionView>,
               .mcp = true,
               .examples = "aitbc chain tx HASH"},
+    Operation{.name = "tx.receipt",
+              .summary = "Get the receipt of one transaction, which verifies without a node.",
+              .cli = "chain receipt",
+              .rest = {"GET", "/api/v1/transactions/{hash}/receipt"},
+              .parameters = rows::tx_receipt,
+              .mcp = true,
+              .examples = "aitbc chain receipt HASH --output-file receipt.json"},
+    Operation{.name = "consensus.evidence",
+              .kind = OperationKind::command,
+              .summary = "Prove that a validator lied: part of its stake is taken, once an epoch.",
+              .role = Role::member,
+              .cli = "chain evidence",
+              .rest = {"POST", "/api/v1/evidence"},
+              .parameters = rows::chain_evidence,
+              .response = &schema_of<SlashAnswer>,
+              .transaction = transaction_form<consensus::Equivocation, SlashAnswer>(
+                  consensus::evidence_kind, false),
+              .examples = "aitbc chain evidence --validator KEY --first @first.json "
+                          "--first-signature HEX --second @second.json --second-signature HEX"},
     Operation{.name = "block.get",
               .summary = "Show one block.",
               .cli = "chain block",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/ledger/book.hpp"
+#include "actors/ledger/slashing.hpp"
 #include "runtime/base/crypto/bech32m.hpp"
 
 namespace ait::ledger {
@@ -59,6 +60,14 @@ Status apply_genesis(StateView& view, const consensus::Genesis& genesis) {
         }
         const Status minted = mint(view, allocation.address, *asset, allocation.amount, context);
         if (!minted.ok()) return minted;
+    }
+    for (const auto& validator : genesis.validators) {
+        if (validator.stake.micro == 0) continue;
+        const Address owner = consensus::stake_owner(validator);
+        const Status minted = mint(view, owner, Asset::ait, validator.stake, context);
+        if (!minted.ok()) return minted;
+        const Status staked = stake(view, owner, validator.stake, context);
+        if (!staked.ok()) return staked;
     }
     return {};
 }
@@ -132,6 +141,7 @@ consensus::DomainRules domain_rules() {
         consensus::rule<Stake, &apply>("ledger.stake", Authority::account),
         consensus::rule<Unstake, &apply>("ledger.unstake", Authority::account),
         consensus::rule<FaucetRequest, &apply>("ledger.faucet", Authority::node),
+        consensus::rule<consensus::Equivocation, &apply>(consensus::evidence_kind, Authority::node),
     };
     static constexpr std::array due_rules{consensus::DueRule{unbond_due, &apply_unbond_due}};
     return {.rules = rules, .due_rules = due_rules, .genesis = &apply_genesis};

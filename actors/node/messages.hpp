@@ -99,13 +99,26 @@ struct ValidatorView {
     std::uint64_t weight = 0;
     bool is_self = false;
     std::optional<bool> is_connected{};
+    Address owner{};
+    Amount staked{};
+    Amount unbonding{};
+    Amount slashed{};
+    std::optional<std::uint64_t> slashed_height{};
+    std::optional<Hash> evidence{};
     static constexpr auto fields() {
         using T = ValidatorView;
         return std::tuple{
-            field("name", &T::name, "For people."), field("public_key", &T::public_key, "Ed25519."),
+            field("name", &T::name, "For people."),
+            field("public_key", &T::public_key, "Ed25519."),
             field("weight", &T::weight, "Share in the quorum."),
             field("is_self", &T::is_self, "Whether it is the node that answers."),
-            field("is_connected", &T::is_connected, "Whether that node has a link to it.")};
+            field("is_connected", &T::is_connected, "Whether that node has a link to it."),
+            field("owner", &T::owner, "Account whose stake answers for it."),
+            field("staked", &T::staked, "AIT that it would lose from."),
+            field("unbonding", &T::unbonding, "AIT on its way back; answers for it too."),
+            field("slashed", &T::slashed, "AIT that it has lost for lying."),
+            field("slashed_height", &T::slashed_height, "Block with the evidence of its lie."),
+            field("evidence", &T::evidence, "The operation that brought the evidence.")};
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/ledger/slashing.hpp"
 #include "runtime/base/version.hpp"
 
 namespace ait::node {
@@ -64,10 +65,19 @@ std::vector<ValidatorView> validators_of(const PeerDirectory& directory,
     const auto peers = directory.peers();
     std::vector<ValidatorView> views;
     for (const auto& validator : chain.genesis().validators) {
+        const auto stake = ledger::stake_of(chain.state(), validator);
         ValidatorView view{.name = validator.name,
                            .public_key = validator.public_key,
                            .weight = validator.weight,
-                           .is_self = validator.public_key == directory.key().public_key()};
+                           .is_self = validator.public_key == directory.key().public_key(),
+                           .owner = stake.owner,
+                           .staked = stake.staked,
+                           .unbonding = stake.unbonding};
+        if (stake.slashed) {
+            view.slashed = stake.slashed->amount;
+            view.slashed_height = stake.slashed->height;
+            view.evidence = stake.slashed->operation;
+        }
         const auto peer = std::find_if(
             peers.begin(), peers.end(),
             [&validator](const PeerView& one) { return one.public_key == validator.public_key; });

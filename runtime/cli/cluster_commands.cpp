@@ -43,6 +43,7 @@ Result<ClusterPlan> plan_of(const Request& request) {
                          .nodes = integer_in(request.local, "nodes", 0),
                          .is_dev = flag_in(request.local, "dev"),
                          .is_crash_tolerant = flag_in(request.local, "crash_tolerant"),
+                         .stake = text_in(request.local, "stake"),
                          .hosts = hosts_in(request.local),
                          .peer_port = integer_in(request.local, "peer_port", 0),
                          .http_port = integer_in(request.local, "http_port", 0),
@@ -95,6 +96,7 @@ Json cluster_json(const ClusterPlan& plan, const ClusterFiles& found,
         {"quorum", tolerance.quorum},
         {"may_stop", tolerance.may_stop},
         {"may_lie", tolerance.may_lie},
+        {"stake", to_text(plan.stake)},
         {"items", std::move(items)},
         {"next_cursor", nullptr}};
 }

@@ -45,6 +45,13 @@ bool is_ip_literal(std::string_view host) {
     return is_ipv6 || host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+Result<Amount> stake_of(const ClusterWishes& wishes) {
+    if (wishes.stake.empty()) return wishes.is_crash_tolerant ? Amount{} : stake_usual;
+    const auto stake = parse_amount(wishes.stake);
+    if (stake.ok()) return stake;
+    return unfit("\"" + wishes.stake.substr(0, 64) + "\" is no stake.", stake.error().why);
+}
+
 /// Nodes of one machine count up from the first port.
 Status give_ports(ClusterPlan& plan, std::int64_t peer_port, std::int64_t http_port) {
     std::map<std::string, std::int64_t> used;
@@ -107,6 +114,9 @@ Result<ClusterPlan> plan_cluster(const ClusterWishes& wishes) {
     if (!config::is_peer_name(plan.chain))
         return unfit("\"" + plan.chain.substr(0, 64) + "\" cannot be the name of a chain.",
                      "A name has " + std::string(config::peer_name_rule));
+    const auto stake = stake_of(wishes);
+    if (!stake.ok()) return stake.error();
+    plan.stake = stake.value();
     for (std::int64_t i = 1; i <= count; ++i) {
         const std::string name = "node-" + std::to_string(i);
         const std::string folder = plan.folder + "/" + name;
@@ -167,8 +177,10 @@ Result<std::string> genesis_text(const ClusterPlan& plan, std::int64_t time_unix
     document["time"] = to_rfc3339(time_unix_ms);
     Json validators = Json::array();
     for (const auto& node : plan.nodes) {
-        validators.push_back(
-            Json{{"name", node.name}, {"public_key", node.public_key}, {"weight", 1}});
+        validators.push_back(Json{{"name", node.name},
+                                  {"public_key", node.public_key},
+                                  {"weight", 1},
+                                  {"stake", to_text(plan.stake)}});
     }
     document["validators"] = std::move(validators);
     if (plan.is_crash_tolerant) document["parameters"]["fault_model"] = "crash";
@@ -221,7 +233,8 @@ Json plan_to_json(const ClusterPlan& plan) {
     }
     return Json{{"version", format_version}, {"chain", plan.chain},
                 {"dev", plan.is_dev},        {"crash_tolerant", plan.is_crash_tolerant},
-                {"local", plan.is_local},    {"nodes", std::move(nodes)}};
+                {"local", plan.is_local},    {"stake", to_text(plan.stake)},
+                {"nodes", std::move(nodes)}};
 }
 
 Result<ClusterPlan> plan_from_json(const Json& json, const std::string& folder) {
@@ -236,6 +249,10 @@ Result<ClusterPlan> plan_from_json(const Json& json, const std::string& folder) 
                      .is_dev = flag_in(json, "dev"),
                      .is_crash_tolerant = flag_in(json, "crash_tolerant"),
                      .is_local = flag_in(json, "local")};
+    // Clusters of before stakes were written have none.
+    const auto stake = parse_amount(text_in(json, "stake", "0"));
+    if (!stake.ok()) return damaged("Its stake is no amount.");
+    plan.stake = stake.value();
     const auto nodes = json.find("nodes");
     const bool has_nodes = nodes != json.end() && nodes->is_array() && !nodes->empty() &&
                            nodes->size() <= static_cast<std::size_t>(cluster_nodes_max);

@@ -12,6 +12,8 @@
 namespace ait::cli {
 
 inline constexpr std::int64_t cluster_nodes_max = 64;
+/// What a validator that lies can lose from, where nobody names another amount.
+inline constexpr Amount stake_usual{1'000 * micro_per_unit};
 
 struct PlannedNode {
     std::string name{};
@@ -29,6 +31,7 @@ struct ClusterPlan {
     bool is_dev = false;
     bool is_crash_tolerant = false;
     bool is_local = true;  ///< all nodes on this machine
+    Amount stake{};        ///< of each validator, minted and staked by the genesis
     std::vector<PlannedNode> nodes{};
 };
 
@@ -38,6 +41,7 @@ struct ClusterWishes {
     std::int64_t nodes = 0;  ///< 0: 3, or one a host
     bool is_dev = false;
     bool is_crash_tolerant = false;
+    std::string stake{};  ///< AIT; empty: stake_usual where nodes may lie, else none
     std::vector<std::string> hosts{};
     std::int64_t peer_port = 0;
     std::int64_t http_port = 0;

@@ -259,27 +259,40 @@ Result<Answer> status(Session& session, const Request& request) {
     return Answer{.value = std::move(job).value(), .shape = registry::find_operation("job.get")};
 }
 
-Result<Answer> receipt(Session& session, const Request& request) {
-    auto bytes = fetch_receipt(session, id_in(request.input));
+/// Byte for byte as served: a receipt is canonical, and a verifier compares every byte.
+Result<Answer> show_receipt(const Request& request, const char* subject,
+                            Result<std::string> bytes) {
     if (!bytes.ok()) return bytes.error();
     auto document = parse_json(bytes.value(), 64U * 1024 * 1024);
     if (!document.ok()) return document.error();
     const std::string file = text_in(request.local, "output_file");
     if (file.empty())
         return Answer{.value = std::move(document).value(), .plain = std::move(bytes).value()};
-    // Byte for byte as served: a receipt is canonical, and a verifier compares every byte.
     auto written = write_file(file, bytes.value(), 0644, false);
     if (!written.ok()) return written.error();
-    return Answer{.value = Json{{"job_id", id_in(request.input)},
+    return Answer{.value = Json{{subject, text_in(request.input, subject)},
                                 {"output_file", file},
                                 {"bytes", bytes.value().size()}},
                   .next = "aitbc verify receipt " + file + " --genesis GENESIS"};
 }
 
+Result<Answer> receipt(Session& session, const Request& request) {
+    return show_receipt(request, "job_id", fetch_receipt(session, "jobs", id_in(request.input)));
+}
+
+Result<Answer> operation_receipt(Session& session, const Request& request) {
+    return show_receipt(request, "hash",
+                        fetch_receipt(session, "transactions", text_in(request.input, "hash")));
+}
+
 constexpr std::array rows{
-    CommandRow{"job.submit", &submit}, CommandRow{"job.batch_submit", &batch_submit},
-    CommandRow{"job.result", &result}, CommandRow{"job.get", &status},
-    CommandRow{"job.watch", &status},  CommandRow{"job.receipt", &receipt},
+    CommandRow{"job.submit", &submit},
+    CommandRow{"job.batch_submit", &batch_submit},
+    CommandRow{"job.result", &result},
+    CommandRow{"job.get", &status},
+    CommandRow{"job.watch", &status},
+    CommandRow{"job.receipt", &receipt},
+    CommandRow{"tx.receipt", &operation_receipt},
 };
 
 }  // namespace

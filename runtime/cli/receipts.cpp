@@ -60,13 +60,13 @@ Result<TrustedGenesis> trusted_genesis(Session& session) {
     return TrustedGenesis{std::move(genesis).value(), local ? file : "node"};
 }
 
-Result<std::string> fetch_receipt(Session& session, const std::string& job_id) {
+Result<std::string> fetch_receipt(Session& session, std::string_view of, const std::string& id) {
     auto node = session.node();
     if (!node.ok()) return node.error();
     auto call = session.call_options(false);
     if (!call.ok()) return call.error();
-    return node.value()->get_bytes("/api/v1/jobs/" + net::percent_encode(job_id) + "/receipt",
-                                   call.value());
+    return node.value()->get_bytes(
+        "/api/v1/" + std::string(of) + "/" + net::percent_encode(id) + "/receipt", call.value());
 }
 
 Json proof_of(Session& session, const std::string& job_id, const Json& result) {
@@ -76,7 +76,7 @@ Json proof_of(Session& session, const std::string& job_id, const Json& result) {
         proof["problem_code"] = std::string(error_code_row(error.code).name);
         return proof;
     };
-    auto receipt = fetch_receipt(session, job_id);
+    auto receipt = fetch_receipt(session, "jobs", job_id);
     if (!receipt.ok()) return failed(receipt.error());
     auto trusted = trusted_genesis(session);
     if (!trusted.ok()) return failed(trusted.error());

@@ -18,8 +18,8 @@ struct TrustedGenesis {
 };
 Result<TrustedGenesis> trusted_genesis(Session& session);
 
-/// The bytes of a job's receipt exactly as the node serves them.
-Result<std::string> fetch_receipt(Session& session, const std::string& job_id);
+/// The bytes of a receipt exactly as the node serves them; `of` is "jobs" or "transactions".
+Result<std::string> fetch_receipt(Session& session, std::string_view of, const std::string& id);
 
 /// {receipt_id, verified, result_verified, miner_key, block_height, tx_hash, genesis, problem?} for
 /// a job's result. `verified`: the receipt holds; `result_verified`: and the result shown is the

@@ -143,6 +143,43 @@ void job_watch(NodeServices& services, Call call, Respond respond) {
     respond(Json(nullptr));
 }
 
+Result<consensus::OperationProof> prove(const consensus::ChainReader& chain,
+                                        consensus::OperationPosition position) {
+    auto block = chain.block(position.height);
+    if (!block.ok()) return block.error();
+    if (!block.value()) return consensus::history_missing(position.height, chain.history_from());
+    return consensus::prove_operation(*block.value(), position);
+}
+
+Result<Json> receipt_of(const std::vector<consensus::OperationProof>& proofs,
+                        const consensus::ChainReader& chain) {
+    auto text = consensus::receipt_text(proofs, chain.genesis(), &form_of);
+    if (!text.ok()) return text.error();
+    return parse_json(text.value());
+}
+
+Result<Json> tx_receipt(const QueryContext& context, const Json& input) {
+    const auto hash = fixed_from_hex<Hash>(input_text(input, "hash"));
+    if (!hash.ok()) return hash.error();
+    const auto position = context.chain.find_operation(hash.value());
+    if (!position) {
+        return Error{ErrorCode::not_found, "There is no such transaction here.",
+                     "No block of this chain up to height " +
+                         std::to_string(context.chain.height()) + " has " +
+                         to_hex(hash.value().view()) + ".",
+                     "If it was just sent, wait for the next block."};
+    }
+    auto proof = prove(context.chain, *position);
+    if (!proof.ok()) return proof.error();
+    auto receipt = receipt_of({std::move(proof).value()}, context.chain);
+    if (!receipt.ok() || !receipt.value().contains("job_id")) return receipt;
+    // A job's receipt begins with its result; one of a payment alone would be taken for it.
+    const std::string job = receipt.value()["job_id"].get<std::string>();
+    return Error{ErrorCode::unsupported, "The transaction has no receipt of its own.",
+                 "It is about job " + job + ", and stands in that job's receipt.",
+                 "Ask for it: aitbc client receipt " + job};
+}
+
 Result<Json> job_receipt(const QueryContext& context, const Json& input) {
     const std::string id = input_text(input, "job_id");
     const auto job = coordinator::find_job(context.chain.state(), id);
@@ -172,17 +209,11 @@ Result<Json> job_receipt(const QueryContext& context, const Json& input) {
                          "Operation " + to_hex(hash.view()) + ".",
                          "Ask a node that keeps the archive."};
         }
-        auto block = context.chain.block(position->height);
-        if (!block.ok()) return block.error();
-        if (!block.value())
-            return consensus::history_missing(position->height, context.chain.history_from());
-        auto proof = consensus::prove_operation(*block.value(), *position);
+        auto proof = prove(context.chain, *position);
         if (!proof.ok()) return proof.error();
         proofs.push_back(std::move(proof).value());
     }
-    auto text = consensus::receipt_text(proofs, context.chain.genesis(), &form_of);
-    if (!text.ok()) return text.error();
-    return parse_json(text.value());
+    return receipt_of(proofs, context.chain);
 }
 
 template <std::size_t N>
@@ -214,6 +245,7 @@ constexpr std::array bindings_table{
     Binding{.name = "events.stream", .query = nullptr, .command = nullptr, .async = &events_stream},
     Binding{.name = "job.watch", .query = nullptr, .command = nullptr, .async = &job_watch},
     Binding{.name = "job.receipt", .query = &job_receipt, .command = nullptr, .async = nullptr},
+    Binding{.name = "tx.receipt", .query = &tx_receipt, .command = nullptr, .async = nullptr},
     Binding{.name = "inference.complete",
             .query = nullptr,
             .command = nullptr,

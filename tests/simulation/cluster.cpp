@@ -190,6 +190,7 @@ void Cluster::start_node(std::uint32_t index) {
     node.said_waiting = false;
     node.unsynced.clear();
     node.synced.clear();
+    node.lies_told.clear();
     node.app.open(genesis_, node.disk.log());
     simplex::Config own = config_;
     if (!node.is_follower) own.self = node.member;

@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <queue>
+#include <set>
 
 #include "tests/simulation/world.hpp"
 
@@ -55,6 +56,8 @@ struct Node {
     std::int64_t clock_offset_ms = 0;
     bool said_waiting = false;
     bool has_alarmed = false;
+    /// Of this life: whose lie in which view it has told of.
+    std::set<std::pair<std::uint32_t, std::uint64_t>> lies_told{};
     std::vector<std::pair<std::uint32_t, std::shared_ptr<const std::string>>> last_received{};
     /// Answers to what it asked in an earlier life, which the network may hold back till now.
     std::vector<std::pair<std::uint32_t, std::shared_ptr<const std::string>>> old_answers{};

@@ -149,6 +149,9 @@ void Cluster::on_output(std::uint32_t index, simplex::Evidence& out) {
     trace(index, "has evidence against member " + std::to_string(out.second.member));
     if (!script_.has_liar || out.second.member != script_.liar)
         audit_.breached("evidence against an honest member");
+    Node& node = *nodes_[index];
+    if (!node.lies_told.emplace(out.second.member, out.second.statement.view).second)
+        audit_.breached("one lie is told of twice");
     const HashAuthenticator judge(0, config_.epoch);
     for (const auto* vote : {&out.first, &out.second}) {
         if (!judge.verify(vote->member, vote->statement, vote->signature))

@@ -50,6 +50,32 @@ TEST(ClusterPlanning, quorums_follow_the_fault_model) {
     EXPECT_EQ(tolerance(7, false).may_stop, 2U);
 }
 
+// Breaks if validators that may lie have nothing to lose, or a wrong amount is taken for none.
+TEST(ClusterPlanning, validators_that_may_lie_have_a_stake) {
+    auto wished = wishes("/c");
+    const auto stake = [&] {
+        const auto plan = plan_cluster(wished);
+        return plan.ok() ? std::optional(to_text(plan.value().stake)) : std::nullopt;
+    };
+    EXPECT_EQ(stake(), "1000.000000");
+    wished.stake = "25.5";
+    EXPECT_EQ(stake(), "25.500000");
+    wished.stake = "-1";
+    EXPECT_EQ(stake(), std::nullopt);
+    wished = wishes("/c");
+    wished.is_crash_tolerant = true;
+    EXPECT_EQ(stake(), "0.000000");
+    wished.stake = "7";
+    auto plan = plan_cluster(wished).value();
+    for (auto& node : plan.nodes)
+        node.public_key =
+            to_hex(std::string(32, static_cast<char>('a' + (&node - plan.nodes.data()))));
+    const auto genesis = consensus::parse_genesis(genesis_text(plan, now_ms).value());
+    ASSERT_TRUE(genesis.ok());
+    EXPECT_EQ(to_text(genesis.value().validators[2].stake), "7.000000");
+    EXPECT_EQ(plan_from_json(plan_to_json(plan), "/c").value().stake, plan.stake);
+}
+
 // Breaks if two nodes of one machine fight over a port, or hosts get the loopback's ports.
 TEST(ClusterPlanning, ports_count_up_on_one_machine_only) {
     auto wished = wishes("/c");

@@ -86,6 +86,36 @@ TEST(Receipt, another_genesis_does_not_vouch_for_it) {
     EXPECT_FALSE(verify_receipt(receipt.text, other, &toy_form).ok());
 }
 
+// Breaks if what is not about a job, like evidence, could not be proven to others.
+TEST(Receipt, a_single_operation_about_no_job_has_one_too) {
+    toy::Chain chain;
+    auto builder = chain.builder(2'000);
+    for (const auto* text : {"one", "two"}) {
+        ASSERT_TRUE(
+            std::holds_alternative<ItemOutcome>(builder.add_item(toy::Chain::item("", text))));
+    }
+    const ExecutedBlock block = std::move(builder).seal(chain.validator);
+    const StoredBlock stored = toy::Chain::stored(block, chain.certify(block));
+    std::vector<std::string> ids;
+    std::vector<OperationProof> proofs;
+    for (const std::uint32_t item : {0U, 1U}) {
+        proofs.push_back(prove_operation(stored, {1, 0, item}).value());
+        const auto text = receipt_text({proofs.back()}, chain.genesis, &toy_form);
+        ASSERT_TRUE(text.ok()) << text.error().why;
+        const auto facts = verify_receipt(text.value(), chain.genesis, &toy_form);
+        ASSERT_TRUE(facts.ok()) << facts.error().why;
+        EXPECT_EQ(facts.value()["operation"], to_hex(block.operations[item].operation.view()));
+        EXPECT_EQ(facts.value()["kind"], "toy.note");
+        EXPECT_EQ(facts.value()["block_height"], 1);
+        ids.push_back(facts.value()["receipt_id"].get<std::string>());
+        std::string bad = text.value();
+        bad[bad.find("\"operation\":\"") + 14] ^= 1;
+        EXPECT_FALSE(verify_receipt(bad, chain.genesis, &toy_form).ok());
+    }
+    EXPECT_NE(ids[0], ids[1]) << "two operations of one batch";
+    EXPECT_FALSE(receipt_text(proofs, chain.genesis, &toy_form).ok()) << "one receipt, one matter";
+}
+
 TEST(Receipt, proofs_of_two_jobs_make_no_receipt) {
     Receipt receipt;
     auto builder = receipt.chain.builder(3'000);

@@ -4,6 +4,7 @@
 #include "actors/consensus/replicated_chain.hpp"
 
 #include "actors/consensus/gossip.hpp"
+#include "actors/consensus/simplex/wire.hpp"
 #include "tests/unit/actors/consensus/chain_cluster.hpp"
 
 namespace ait::consensus {
@@ -311,6 +312,66 @@ TEST(Finality, a_block_is_final_by_a_descendant_that_its_links_lead_to) {
     EXPECT_FALSE(check({links[1]})) << "a link is missing";
     EXPECT_FALSE(check({links[1], links[0]})) << "the links are in the wrong order";
     EXPECT_FALSE(check({links[0]})) << "the certified one is missing";
+}
+
+/// Figures are copied from time to time: makes blocks until it is so.
+template <class Probe>
+bool comes_true(ClusterNode& node, Probe probe) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    for (int i = 0; !probe() && std::chrono::steady_clock::now() < end; ++i)
+        static_cast<void>(ask(node, toy::Chain::item("look" + std::to_string(i), "")));
+    return probe();
+}
+
+/// Two notarize votes of node 3, which is not there, for one view: told to one node each.
+std::vector<std::string> lies_of_the_last(const ChainCluster& cluster, std::uint64_t view) {
+    std::vector<std::string> messages;
+    for (const std::uint8_t block : {std::uint8_t{1}, std::uint8_t{2}}) {
+        VoteStatement said{
+            cluster.chain.genesis.chain, cluster.chain.id, 0, VoteKind::notarize, view, {}};
+        said.block.bytes.fill(block);
+        simplex::BundleMessage bundle;
+        bundle.votes.push_back(simplex::to_wire(
+            {3, {said.kind, said.view, said.block}, sign_vote(said, cluster.keys[3])}));
+        messages.push_back(simplex::encode_message(simplex::WireKind::bundle, 0, bundle));
+    }
+    return messages;
+}
+
+// Breaks if a lie that one node has seen is not on the chain of all.
+TEST(ReplicatedChain, a_validator_that_contradicts_itself_is_on_record_at_every_node) {
+    ChainCluster cluster(4);
+    for (const std::size_t i : {0U, 1U, 2U}) cluster.start(i);
+    const std::string key = "toy/liar/" + to_hex(cluster.keys[3].public_key().view());
+    for (const std::uint64_t view : {4U, 5U}) {
+        for (const auto& message : lies_of_the_last(cluster, view)) {
+            cluster.wires.send(cluster.keys[3].public_key(), cluster.keys[0].public_key(),
+                               PeerMessage::vote, message);
+        }
+    }
+    for (const std::size_t i : {0U, 1U, 2U}) ASSERT_TRUE(cluster.nodes[i]->reaches(1)) << i;
+    for (const std::size_t i : {0U, 1U, 2U})
+        EXPECT_EQ(cluster.nodes[i]->data->reader()->state().get(key), "4") << i;
+    EXPECT_TRUE(comes_true(*cluster.nodes[0], [&] {
+        return cluster.nodes[0]->replication.get().evidence_total == 2;
+    })) << "the second is counted";
+    EXPECT_EQ(cluster.nodes[0]->replication.get().alarms.size(), 1U) << "and not told again";
+}
+
+// Breaks if operators who trust each other are not told of a key in two places.
+TEST(ReplicatedChain, where_nobody_may_lie_a_contradiction_is_an_alarm_and_no_operation) {
+    ChainCluster cluster(4, FaultModel::crash);
+    for (const std::size_t i : {0U, 1U, 2U}) cluster.start(i);
+    for (const auto& message : lies_of_the_last(cluster, 4)) {
+        cluster.wires.send(cluster.keys[3].public_key(), cluster.keys[0].public_key(),
+                           PeerMessage::vote, message);
+    }
+    EXPECT_TRUE(comes_true(*cluster.nodes[0], [&] {
+        return cluster.nodes[0]->replication.get().evidence_total == 1;
+    }));
+    EXPECT_EQ(cluster.nodes[0]->replication.get().alarms.size(), 1U);
+    const std::string key = "toy/liar/" + to_hex(cluster.keys[3].public_key().view());
+    EXPECT_FALSE(cluster.nodes[0]->data->reader()->state().get(key).has_value());
 }
 
 }  // namespace

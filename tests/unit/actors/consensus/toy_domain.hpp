@@ -3,6 +3,7 @@
 // A domain of two rules, so that tests of the chain need no real one: "toy.note" writes a text for
 // a signed-in user, "toy.own" one that only the account itself may write; a note may come due.
 
+#include "actors/consensus/evidence.hpp"
 #include "actors/consensus/execution.hpp"
 #include "actors/consensus/reader.hpp"
 #include "runtime/base/codec/transaction_form.hpp"
@@ -41,6 +42,19 @@ inline Result<Outcome> apply(storage::StateView& view, const Note& note, const C
     return Outcome{encode(noted), {Event{"toy.noted", note.job_id, {{"text", note.text}}}}};
 }
 
+/// As a ledger would, but for the money: each validator once.
+inline Result<Outcome> apply(storage::StateView& view, const Equivocation& evidence,
+                             const Context& context) {
+    const std::string key = "toy/liar/" + to_hex(evidence.validator.view());
+    if (view.has(key)) return Error{ErrorCode::already_exists, "It is known.", "As a liar.", ""};
+    const Status contradicts = check_contradiction(evidence, context.genesis);
+    if (!contradicts.ok()) return contradicts.error();
+    const Status genuine = check_genuine(evidence);
+    if (!genuine.ok()) return genuine.error();
+    view.put(key, std::to_string(evidence.first.view));
+    return Outcome{"", {}};
+}
+
 inline std::vector<Event> due(storage::StateView& view, std::string_view id, const Context&) {
     view.put("toy/" + std::string(id), "due");
     return {Event{"toy.due", std::string(id), {}}};
@@ -59,8 +73,10 @@ inline Status take_nonce(storage::StateView& view, const Address& address, std::
 }
 
 inline const RuleSet& rules() {
-    static constexpr std::array<Rule, 2> list{rule<Note, &apply>("toy.note", Authority::node),
-                                              rule<Note, &apply>("toy.own", Authority::account)};
+    static constexpr std::array<Rule, 3> list{
+        rule<Note, &apply>("toy.note", Authority::node),
+        rule<Note, &apply>("toy.own", Authority::account),
+        rule<Equivocation, &apply>(evidence_kind, Authority::node)};
     static constexpr std::array<DueRule, 1> due_list{DueRule{"toy.due", &due}};
     static const std::array<DomainRules, 1> domains{DomainRules{list, due_list, nullptr}};
     static const RuleSet set(domains, &take_nonce);

@@ -189,8 +189,8 @@ TEST_F(JobQueries, a_balance_shows_available_staked_locked_and_total) {
 
 // Breaks if a binding had no row, a row of ours no binding, or a transaction kind another name.
 TEST(OperationTables, rows_and_bindings_agree) {
-    const std::set<std::string_view> elsewhere{"job.receipt", "job.watch", "miner.poll",
-                                               "miner.session", "miner.heartbeat"};
+    const std::set<std::string_view> elsewhere{"job.receipt", "tx.receipt",    "job.watch",
+                                               "miner.poll",  "miner.session", "miner.heartbeat"};
     const auto check = [&](std::span<const Operation> rows, std::span<const Binding> bound) {
         std::set<std::string_view> names;
         for (const Binding& binding : bound) {

@@ -205,11 +205,14 @@ std::string Reference::apply(const ledger::Stake& tx, const Caller& caller) {
 std::string Reference::apply(const ledger::Unstake& tx, const Caller& caller) {
     refuse_unreadable(tx.amount);
     refuse_if(tx.amount.micro == 0, ErrorCode::invalid_argument);
+    const auto is_own = [&](const auto& entry) { return entry.second.owner == caller.who; };
+    refuse_if(std::count_if(books_.unbondings.begin(), books_.unbondings.end(), is_own) >= 64,
+              ErrorCode::limit_reached);
     refuse_if(purse(caller.who).staked < tx.amount.micro, ErrorCode::insufficient_funds);
     Purse& purse = books_.holders[caller.who].purses[0];
     purse.staked -= tx.amount.micro;
     purse.unbonding += tx.amount.micro;
-    const std::string id = to_hex(caller.operation.view());
+    const std::string id = to_hex(caller.who.view()) + to_hex(caller.operation.view());
     const std::int64_t free_at_ms =
         books_.now_ms + static_cast<std::int64_t>(genesis_.parameters.unbonding_ms);
     books_.unbondings[id] = Debt{caller.who, tx.amount.micro};

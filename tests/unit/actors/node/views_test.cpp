@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "actors/ledger/state.hpp"
+#include "runtime/base/crypto/hash.hpp"
 #include "storage/state_view.hpp"
 
 namespace ait::node {
@@ -31,8 +33,6 @@ class BareChain final : public consensus::ChainReader {
     }
 
     consensus::Genesis genesis_{};
-
-  private:
     storage::MemoryState state_{};
 };
 
@@ -108,6 +108,20 @@ TEST_F(NodeViews, validators_are_self_connected_or_not) {
     EXPECT_EQ(views[1].is_connected, std::optional(true));
     EXPECT_EQ(views[2].is_connected, std::optional(false));
     EXPECT_EQ(connected_count(directory_), 1U);
+}
+
+// Breaks if nobody can see what a validator's word is worth.
+TEST_F(NodeViews, validators_are_shown_with_what_answers_for_them) {
+    chain_.genesis_.validators[1].stake = Amount{70 * micro_per_unit};
+    storage::StateView state(chain_.state_);
+    ASSERT_TRUE(ledger::domain_rules().genesis(state, chain_.genesis_).ok());
+    chain_.state_.apply(state.take_writes());
+    const auto views = validators_of(directory_, chain_);
+    EXPECT_EQ(views[0].staked, Amount{});
+    EXPECT_EQ(views[1].staked, Amount{70 * micro_per_unit});
+    EXPECT_EQ(views[1].owner, crypto::address_of(second_.public_key()));
+    EXPECT_EQ(views[1].slashed, Amount{});
+    EXPECT_FALSE(views[1].evidence.has_value());
 }
 
 // Breaks if a lone node claims company.
