@@ -15,7 +15,8 @@
 
 namespace ait::miner_process {
 
-inline constexpr std::int64_t beat_ms_of_tests = 777;
+/// Longer than any pause that a loop draws for itself.
+inline constexpr std::int64_t beat_ms_of_tests = 77'777;
 
 /// Heartbeat pauses last until they are stopped; all others no time.
 class TestPause final : public Pause {
