@@ -81,18 +81,23 @@ class DurableWriter::Lane {
 DurableWriter::DurableWriter(std::function<void(const Error&)> on_fatal)
     : on_fatal_(std::move(on_fatal)) {}
 
-DurableWriter::~DurableWriter() = default;
+DurableWriter::~DurableWriter() {
+    stop();
+}
 
-DurableWriter::Lane& DurableWriter::lane_of(const void* log) {
+void DurableWriter::stop() {
+    std::map<const void*, std::unique_ptr<Lane>> lanes;
     const std::lock_guard lock(mutex_);
-    auto& lane = lanes_[log];
-    if (!lane) lane = std::make_unique<Lane>(on_fatal_);
-    return *lane;
+    is_stopped_ = true;
+    lanes.swap(lanes_);
 }
 
 void DurableWriter::put(Job job) {
-    Lane& lane = lane_of(job.log);
-    lane.put(std::move(job));
+    const std::lock_guard lock(mutex_);
+    if (is_stopped_) return;
+    auto& lane = lanes_[job.log];
+    if (!lane) lane = std::make_unique<Lane>(on_fatal_);
+    lane->put(std::move(job));
 }
 
 }  // namespace ait::consensus

@@ -28,20 +28,22 @@ class DurableWriter {
     };
 
     explicit DurableWriter(std::function<void(const Error&)> on_fatal);
-    /// Finishes what was given.
     ~DurableWriter();
     DurableWriter(const DurableWriter&) = delete;
     DurableWriter& operator=(const DurableWriter&) = delete;
 
     /// Any thread. Bounded by those who give jobs: a chain has few blocks and votes under way.
+    /// After stop() it is dropped: nobody was promised anything.
     void put(Job job);
+    /// Finishes what was given. Any thread but a log's; those who still give jobs may run on.
+    void stop();
 
   private:
     class Lane;
-    Lane& lane_of(const void* log);
 
     std::function<void(const Error&)> on_fatal_;
-    std::mutex mutex_{};  ///< of the table; lanes live as long as the writer
+    std::mutex mutex_{};  ///< of what follows
+    bool is_stopped_ = false;
     std::map<const void*, std::unique_ptr<Lane>> lanes_;
 };
 

@@ -71,7 +71,7 @@ Status ReplicatedHost::link(const config::PeerSection& section, const consensus:
 
 void ReplicatedHost::stop_writer() {
     chain_ = nullptr;
-    writer_.reset();
+    if (writer_) writer_->stop();
 }
 
 std::optional<consensus::ReplicationState> ReplicatedHost::state() const {

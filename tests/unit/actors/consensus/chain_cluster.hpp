@@ -160,7 +160,7 @@ class ClusterNode {
         wires_.take(key_.public_key());
         caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown);
         actor_ = nullptr;
-        writer_.reset();
+        writer_->stop();  // its jobs tell the actor, which may go on for a moment
         system_.reset();
         data.reset();  // before the database that it lies in
     }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
 
 #include "actors/consensus/block_times.hpp"
 
@@ -99,6 +100,37 @@ TEST(DurableWriter, a_failed_sync_is_fatal_and_acknowledges_nothing) {
     }
     EXPECT_EQ(told.get_future().get(), ErrorCode::storage_failed);
     EXPECT_FALSE(is_done);
+}
+
+// Breaks, under TSan, if a chain that has not ended yet writes to a writer that has.
+TEST(DurableWriter, jobs_may_come_while_it_stops_and_are_done_or_dropped) {
+    const int log = 0;
+    std::atomic<int> appended = 0;
+    std::atomic<int> done = 0;
+    DurableWriter writer(&no_failure);
+    std::promise<void> first_is_done;
+    std::jthread chain([&](const std::stop_token& stop) {
+        for (int i = 0; !stop.stop_requested(); ++i) {
+            writer.put({.append =
+                            [&] {
+                                ++appended;
+                                return Status{};
+                            },
+                        .sync = &well,
+                        .log = &log,
+                        .done =
+                            [&, i] {
+                                ++done;
+                                if (i == 0) first_is_done.set_value();
+                            }});
+        }
+    });
+    first_is_done.get_future().wait();
+    writer.stop();
+    const int at_stop = done;
+    EXPECT_EQ(appended, at_stop) << "what was given is finished";
+    writer.put({.append = &well, .sync = &well, .log = &log, .done = [&] { ++done; }});
+    EXPECT_EQ(done, at_stop) << "what comes later is dropped";
 }
 
 // Breaks if a block whose turn passed is counted, or blocks that overlap are taken for each other.
