@@ -69,6 +69,21 @@ Status check_signatures(
                      " is needed.");
 }
 
+Status check_quorum(std::span<const MemberSignature> signatures, const Genesis& genesis,
+                    std::string_view domain, std::string_view signed_bytes) {
+    const auto& validators = genesis.validators;
+    return check_signatures(
+        signatures, quorum_weight(genesis),
+        [&](std::uint32_t member) {
+            return member < validators.size() ? std::optional(validators[member].weight)
+                                              : std::nullopt;
+        },
+        [&](const MemberSignature& vote) {
+            return crypto::verify(validators[vote.member].public_key, domain, signed_bytes,
+                                  vote.signature);
+        });
+}
+
 Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,
                           const Genesis& genesis, const BlockHeader& header, const Hash& hash) {
     const auto last = follow_links({header, hash}, links);
@@ -84,17 +99,7 @@ Status verify_certificate(const Certificate& certificate, std::span<const Blob> 
         return not_final("It is about another block.");
     if (expected.epoch != 0)
         return not_final("It is of an epoch that this genesis does not describe.");
-    const auto& validators = genesis.validators;
-    return check_signatures(
-        certificate.signatures, quorum_weight(genesis),
-        [&](std::uint32_t member) {
-            return member < validators.size() ? std::optional(validators[member].weight)
-                                              : std::nullopt;
-        },
-        [&](const MemberSignature& vote) {
-            return crypto::verify(validators[vote.member].public_key, vote_domain, signed_bytes,
-                                  vote.signature);
-        });
+    return check_quorum(certificate.signatures, genesis, vote_domain, signed_bytes);
 }
 
 }  // namespace ait::consensus

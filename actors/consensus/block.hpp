@@ -208,6 +208,10 @@ Status check_signatures(
     std::span<const MemberSignature> signatures, std::uint64_t needed,
     const std::function<std::optional<std::uint64_t>(std::uint32_t member)>& weight_of,
     const std::function<bool(const MemberSignature&)>& is_valid);
+/// That a quorum of the genesis' validators signed these bytes under this domain tag. Error:
+/// check_failed.
+Status check_quorum(std::span<const MemberSignature> signatures, const Genesis& genesis,
+                    std::string_view domain, std::string_view signed_bytes);
 /// Checks that a quorum of distinct members of epoch 0 of the genesis finalised this header, or the
 /// descendant of it that `links` lead to. Error: check_failed with the reason.
 Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,

@@ -76,17 +76,8 @@ Status verify_checkpoint(const Checkpoint& checkpoint, const Genesis& genesis,
                          const Hash& genesis_id) {
     const Status shape = check_shape(checkpoint.manifest, genesis, genesis_id);
     if (!shape.ok()) return shape;
-    const std::string signed_bytes = encode(statement_of(checkpoint.manifest));
-    return check_signatures(
-        checkpoint.signatures, quorum_weight(genesis),
-        [&](std::uint32_t member) -> std::optional<std::uint64_t> {
-            if (member >= genesis.validators.size()) return std::nullopt;
-            return genesis.validators[member].weight;
-        },
-        [&](const MemberSignature& vote) {
-            return crypto::verify(genesis.validators[vote.member].public_key, checkpoint_domain,
-                                  signed_bytes, vote.signature);
-        });
+    return check_quorum(checkpoint.signatures, genesis, checkpoint_domain,
+                        encode(statement_of(checkpoint.manifest)));
 }
 
 Status verify_chunk(const Manifest& manifest, std::uint32_t index, std::string_view bytes) {

@@ -253,8 +253,8 @@ Result<std::uint64_t> count_keys(const Endpoint& endpoint, const std::string& pr
 
 }  // namespace
 
-Result<EtcdCounts> count_etcd_keys(const Endpoint& endpoint, const std::string& run) {
-    EtcdCounts counts;
+Result<JobCounts> count_etcd_keys(const Endpoint& endpoint, const std::string& run) {
+    JobCounts counts;
     for (auto [state, number] : {std::pair{queue, &counts.queued}, std::pair{held, &counts.held},
                                  std::pair{results, &counts.results}}) {
         const auto counted = count_keys(endpoint, run + std::string(state));

@@ -63,13 +63,7 @@ class EtcdProtocol final : public Protocol {
     bool is_stopping_ = false;
 };
 
-/// Jobs of one run by what became of them. Blocking.
-struct EtcdCounts {
-    std::uint64_t queued = 0;
-    std::uint64_t held = 0;
-    std::uint64_t results = 0;
-};
-/// Errors: unavailable, malformed.
-Result<EtcdCounts> count_etcd_keys(const Endpoint& endpoint, const std::string& run);
+/// Those of one run. Blocking. Errors: unavailable, malformed.
+Result<JobCounts> count_etcd_keys(const Endpoint& endpoint, const std::string& run);
 
 }  // namespace ait::benchmarks

@@ -10,6 +10,13 @@
 
 namespace ait::benchmarks {
 
+/// Jobs of a server beside ours by what became of them.
+struct JobCounts {
+    std::uint64_t queued = 0;
+    std::uint64_t held = 0;
+    std::uint64_t results = 0;
+};
+
 /// One thread. Keeps 16 bytes a job: an id counts as its 64-bit hash (among ten million jobs, two
 /// share one with a probability of 3 in a million, and then a fault is reported that is none).
 class JobBook {

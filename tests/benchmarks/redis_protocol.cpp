@@ -205,7 +205,7 @@ Result<std::vector<std::int64_t>> ask(const LoadOptions& options, const std::str
 
 }  // namespace
 
-Result<RedisCounts> count_redis_lists(const LoadOptions& options) {
+Result<JobCounts> count_redis_lists(const LoadOptions& options) {
     std::string commands;
     append_command(commands, {"LLEN", queue});
     append_command(commands, {"LLEN", results});
@@ -213,8 +213,8 @@ Result<RedisCounts> count_redis_lists(const LoadOptions& options) {
         append_command(commands, {"LLEN", own_list_of(i)});
     const auto lengths = ask(options, commands, options.connections + 2);
     if (!lengths.ok()) return lengths.error();
-    RedisCounts counts{.queued = static_cast<std::uint64_t>(lengths.value()[0]),
-                       .results = static_cast<std::uint64_t>(lengths.value()[1])};
+    JobCounts counts{.queued = static_cast<std::uint64_t>(lengths.value()[0]),
+                     .results = static_cast<std::uint64_t>(lengths.value()[1])};
     for (std::size_t i = 2; i < lengths.value().size(); ++i)
         counts.held += static_cast<std::uint64_t>(lengths.value()[i]);
     return counts;

@@ -61,14 +61,8 @@ class RedisProtocol final : public Protocol {
     bool is_stopping_ = false;
 };
 
-/// Jobs in the queue, with workers, and results. Blocking.
-struct RedisCounts {
-    std::uint64_t queued = 0;
-    std::uint64_t held = 0;
-    std::uint64_t results = 0;
-};
-/// Errors: unavailable, malformed.
-Result<RedisCounts> count_redis_lists(const LoadOptions& options);
+/// The lengths of its lists. Blocking. Errors: unavailable, malformed.
+Result<JobCounts> count_redis_lists(const LoadOptions& options);
 /// Empties the lists before a run. Same errors.
 Status clear_redis_lists(const LoadOptions& options);
 
