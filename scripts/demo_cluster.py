@@ -8,32 +8,16 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import time
 from decimal import Decimal
+
+from free_ports import free_ports
 
 NODES = ("node-1", "node-2", "node-3")
 LEASE_SECONDS = 30  # of a development chain; a dead miner's job waits that long
 LONG_PROMPT = '{"prompt":"Tell a long story about a network of machines.","max_tokens":300}'
 SLOW_SYNTHETIC = "synthetic://llama?layers=12&width=768&seed=1"
-
-
-def free_ports(count):
-    """Ports in a row that nobody has right now."""
-    for base in range(17_000 + os.getpid() % 1_000 * 8, 60_000, 16):
-        taken = []
-        try:
-            for port in range(base, base + count):
-                taken.append(socket.socket())
-                taken[-1].bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for each in taken:
-                each.close()
-    raise OSError("no free ports")
 
 
 class Cluster:

@@ -20,14 +20,12 @@ namespace ait::storage {
 /// Invariants
 ///  1. `newer` over `flushing` over RocksDB is the state at `height` but for the resident keys, at
 ///     every moment in which `gate` is held, shared or not.
-///  2. `flushing` is changed under `gate`: filled by the flush, or by a publish that finds it
-///  empty,
-///     and emptied by the flush, under `flush_mutex` too. While its batch is being written it
-///     stays, so that it does not matter whether RocksDB shows the batch yet.
+///  2. `flushing` is changed under `gate`: filled by the flush, or by a publish that finds nothing
+///     in it, and emptied by the flush, under `flush_mutex` too. While its batch is being written
+///     it stays, so that it does not matter whether RocksDB shows the batch yet.
 ///  3. RocksDB holds all effects of the blocks up to `flushed_height` and of no later one.
-///  4. While `image_height` is set, a block above it is only published once `newer` holds nothing
-///  of
-///     the blocks up to it: so RocksDB is at exactly that height for a moment.
+///  4. While `image_height` is set, a block above it is only published once `newer` holds no
+///     effect of the blocks up to it: so RocksDB is at exactly that height for a moment.
 ///  5. `resident` is the state at `height` of its keys; what it says has changed, over `flushing`
 ///     over RocksDB, is the same.
 struct ChainStore::Implementation {

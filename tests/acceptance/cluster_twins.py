@@ -6,7 +6,7 @@ once."""
 import json
 import os
 import pathlib
-import socket
+import sys
 import threading
 
 import cluster_load
@@ -16,31 +16,15 @@ from cluster_load import Crowd, Work
 from cluster_nodes import Node, same_chains
 from story import micro, until
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+
+from free_ports import free_ports  # noqa: E402  (its folder is known from here on)
+
 STAKE, SLASHED = 1_000 * 1_000_000, 50 * 1_000_000
 FAUCET = 1_000_000_000 * 1_000_000
 FUNDED = 5_000
 BLOCKS = 150  # with the liar among the voters of each, and the leader of every fourth
 LIE = "twins_lie"
-
-
-def free_ports(count):
-    """So many in a row on the loopback."""
-    for _ in range(100):
-        held = []
-        try:
-            held.append(socket.create_server(("127.0.0.1", 0)))
-            first = held[0].getsockname()[1]
-            if first + count > 65_000:
-                continue
-            for port in range(first + 1, first + count):
-                held.append(socket.create_server(("127.0.0.1", port)))
-            return first
-        except OSError:
-            continue
-        finally:
-            for each in held:
-                each.close()
-    raise OSError("no free ports in a row")
 
 
 class Member(Node):

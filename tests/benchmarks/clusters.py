@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,24 +14,11 @@ import compare
 import servers
 from servers import Failed, free_port, need_package
 
+sys.path.insert(0, str(servers.ROOT / "scripts"))
+
+from free_ports import free_ports  # noqa: E402  (its folder is known from here on)
+
 DEBIAN_ETCD = "etcd-server"
-
-
-def ports_in_a_row(count):
-    """The first of so many ports that nobody has right now; `cluster init` counts up from one."""
-    for base in range(20_000 + os.getpid() % 2_000 * 16, 60_000, count):
-        taken = []
-        try:
-            for port in range(base, base + count):
-                taken.append(socket.socket())
-                taken[-1].bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for each in taken:
-                each.close()
-    raise Failed("there are no free ports")
 
 
 class Validator(servers.Node):
@@ -74,7 +60,7 @@ class Cluster:
     def __init__(self, place, bin_dir, count, fault_model="crash", settings=()):
         self.count, self.fault_model = count, fault_model
         folder = place.folder / f"cluster-{len(place.servers)}"
-        base = ports_in_a_row(2 * count)
+        base = free_ports(2 * count)
         words = ["cluster", "init", folder, "--nodes", count, "--dev", "--no-input"]
         words += ["--peer-port", base, "--http-port", base + count]
         if fault_model == "crash" and count > 1:
