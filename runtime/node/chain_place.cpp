@@ -7,8 +7,8 @@
 namespace ait::node {
 namespace {
 
-std::string state_directory(const storage::DataDirectory& directory) {
-    return directory.subpath("state");
+std::string state_directory(const std::string& folder) {
+    return folder + "/state";
 }
 
 storage::Database::Options state_options(storage::StorageFatal on_fatal) {
@@ -18,29 +18,29 @@ storage::Database::Options state_options(storage::StorageFatal on_fatal) {
 
 }  // namespace
 
-consensus::SnapshotPlace snapshot_place(const storage::DataDirectory& directory,
-                                        const config::NodeConfig& config,
+consensus::SnapshotPlace snapshot_place(const std::string& folder, const std::string& chain,
+                                        std::uint64_t checkpoint_blocks,
                                         storage::StorageFatal on_fatal,
                                         std::function<void()> on_joined) {
-    return {.directory = directory.subpath("checkpoints-" + config.node.chain),
-            .state_directory = state_directory(directory),
+    return {.directory = folder + "/checkpoints-" + chain,
+            .state_directory = state_directory(folder),
             .files = &storage::posix_file_system(),
             .database = state_options(std::move(on_fatal)),
-            .checkpoint_blocks = config.chain.checkpoint_blocks,
+            .checkpoint_blocks = checkpoint_blocks,
             .on_joined = std::move(on_joined)};
 }
 
 Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place) {
-    auto chain = consensus::open_chain(
-        {.files = storage::posix_file_system(),
-         .log_directory = place.directory.subpath("log-" + place.genesis.chain),
-         .state_directory = state_directory(place.directory),
-         .database = state_options(place.on_fatal),
-         .genesis = place.genesis,
-         .rules = place.rules,
-         .clock = place.clock,
-         .segment_bytes = place.storage.segment_bytes,
-         .store = {.flush_interval_ms = place.storage.flush_interval_ms}});
+    auto chain =
+        consensus::open_chain({.files = storage::posix_file_system(),
+                               .log_directory = place.folder + "/log-" + place.genesis.chain,
+                               .state_directory = state_directory(place.folder),
+                               .database = state_options(place.on_fatal),
+                               .genesis = place.genesis,
+                               .rules = place.rules,
+                               .clock = place.clock,
+                               .segment_bytes = place.storage.segment_bytes,
+                               .store = {.flush_interval_ms = place.storage.flush_interval_ms}});
     if (!chain.ok()) return chain;
     if (const auto& repair = chain.value().repair) {
         spdlog::warn(

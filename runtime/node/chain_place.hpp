@@ -1,25 +1,24 @@
 #pragma once
 
-// Where a node keeps its chain, opened: the block log and the state in its data directory.
+// Where a node keeps a chain, opened: the block log and the state in the chain's folder.
 
 #include "actors/consensus/chain_opening.hpp"
 #include "actors/consensus/snapshot_desk.hpp"
 #include "runtime/config/node_config.hpp"
-#include "storage/data_directory.hpp"
 
 namespace ait::node {
 
 struct ChainOfNode {
-    const storage::DataDirectory& directory;
+    const std::string& folder;
     const config::StorageSection& storage;
     const consensus::Genesis& genesis;
     const consensus::RuleSet& rules;  ///< outlives the chain
     const Clock& clock;
     storage::StorageFatal on_fatal;
 };
-/// Where the node's checkpoints lie. `on_joined`: as in SnapshotPlace.
-consensus::SnapshotPlace snapshot_place(const storage::DataDirectory& directory,
-                                        const config::NodeConfig& config,
+/// Where the chain's checkpoints lie. `on_joined`: as in SnapshotPlace.
+consensus::SnapshotPlace snapshot_place(const std::string& folder, const std::string& chain,
+                                        std::uint64_t checkpoint_blocks,
                                         storage::StorageFatal on_fatal,
                                         std::function<void()> on_joined);
 /// Says in the log what recovery did. Errors: those of consensus::open_chain. Blocks for as long as

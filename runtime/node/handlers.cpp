@@ -19,15 +19,31 @@ namespace {
 /// That the running jobs of a drain are added up over.
 constexpr std::uint64_t drain_miners_counted_max = 10'000;
 
-/// The gateway hands every handler the node itself, which is both.
-NodeParts& parts_of(NodeServices& services) {
-    auto* parts = dynamic_cast<NodeParts*>(&services);
+/// The gateway hands every handler the chain that was named, which is both.
+ChainParts& parts_of(NodeServices& services) {
+    auto* parts = dynamic_cast<ChainParts*>(&services);
     AIT_ASSERT(parts != nullptr);
     return *parts;
 }
+NodeParts& node_of(NodeServices& services) {
+    return parts_of(services).node();
+}
 
 void node_status(NodeServices& services, Call /*call*/, Respond respond) {
-    respond(status_json(services, parts_of(services)));
+    const auto reader = services.reader();
+    const auto lost_ms = static_cast<std::int64_t>(reader->genesis().parameters.miner_lost_ms);
+    const auto& facts = node_of(services).facts();
+    respond(to_json_value(StatusView{.pid = static_cast<std::uint64_t>(::getpid()),
+                                     .data_dir = facts.data_dir,
+                                     .chain = reader->genesis().chain,
+                                     .height = reader->height(),
+                                     .peers = connected_count(parts_of(services).peers()),
+                                     .version = std::string(version),
+                                     .ready = facts.is_ready,
+                                     .miners = services.liveness().alive_count(lost_ms),
+                                     .jobs_open = coordinator::load_counters(reader->state()).open,
+                                     .inference_url = services.liveness().inference_url(lost_ms),
+                                     .url = facts.is_ready ? facts.url : ""}));
 }
 
 void node_health(NodeServices& services, Call /*call*/, Respond respond) {
@@ -35,14 +51,14 @@ void node_health(NodeServices& services, Call /*call*/, Respond respond) {
 }
 
 void config_reload(NodeServices& services, Call /*call*/, Respond respond) {
-    const auto report = parts_of(services).reload_config();
+    const auto report = node_of(services).reload_config();
     if (!report.ok()) return respond(report.error());
     respond(to_json_value(report.value()));
 }
 
 void respond_drain(NodeServices& services, const Respond& respond) {
-    DrainView view{.draining = parts_of(services).drain_gate().since_unix_ms() != 0,
-                   .since = UnixMs{parts_of(services).drain_gate().since_unix_ms()}};
+    DrainView view{.draining = node_of(services).drain_gate().since_unix_ms() != 0,
+                   .since = UnixMs{node_of(services).drain_gate().since_unix_ms()}};
     const auto reader = services.reader();
     miner::for_each_miner(reader->state(), Address{}, [&](const miner::MinerRecord& miner) {
         view.jobs_running += miner.jobs_running;
@@ -52,22 +68,22 @@ void respond_drain(NodeServices& services, const Respond& respond) {
 }
 
 void node_drain(NodeServices& services, Call /*call*/, Respond respond) {
-    parts_of(services).drain_gate().begin(services.clock().now_unix_ms());
+    node_of(services).drain_gate().begin(services.clock().now_unix_ms());
     spdlog::info("node_draining");
     respond_drain(services, respond);
 }
 
 void node_resume(NodeServices& services, Call /*call*/, Respond respond) {
-    parts_of(services).drain_gate().end();
+    node_of(services).drain_gate().end();
     spdlog::info("node_resumed");
     respond_drain(services, respond);
 }
 
 void node_identity(NodeServices& services, Call call, Respond respond) {
-    const auto& parts = parts_of(services);
+    auto& parts = parts_of(services);
     const auto view = identity_of(
         parts.peers(), *services.reader(),
-        {.ready = parts.facts().is_ready, .now_unix_ms = services.clock().now_unix_ms()},
+        {.ready = parts.node().facts().is_ready, .now_unix_ms = services.clock().now_unix_ms()},
         input_text(call.input, "challenge"));
     if (!view.ok()) return respond(view.error());
     respond(to_json_value(view.value()));
@@ -224,8 +240,8 @@ struct Target {
 
 template <Target method, Target target>
 void forward(NodeServices& services, Call call, Respond respond) {
-    parts_of(services).inference().forward(method.text, target.text, std::move(call),
-                                           std::move(respond));
+    node_of(services).inference().forward(services, method.text, target.text, std::move(call),
+                                          std::move(respond));
 }
 
 constexpr std::array bindings_table{
@@ -275,23 +291,6 @@ const TransactionForm* form_of(std::string_view kind) {
 
 std::span<const Binding> node_bindings() {
     return bindings_table;
-}
-
-Json status_json(NodeServices& services, const NodeParts& parts) {
-    const auto reader = services.reader();
-    const auto lost_ms = static_cast<std::int64_t>(reader->genesis().parameters.miner_lost_ms);
-    StatusView view{.pid = static_cast<std::uint64_t>(::getpid()),
-                    .data_dir = parts.facts().data_dir,
-                    .chain = reader->genesis().chain,
-                    .height = reader->height(),
-                    .peers = connected_count(parts.peers()),
-                    .version = std::string(version),
-                    .ready = parts.facts().is_ready,
-                    .miners = services.liveness().alive_count(lost_ms),
-                    .jobs_open = coordinator::load_counters(reader->state()).open,
-                    .inference_url = services.liveness().inference_url(lost_ms),
-                    .url = parts.facts().is_ready ? parts.facts().url : ""};
-    return to_json_value(view);
 }
 
 }  // namespace ait::node

@@ -21,25 +21,38 @@ struct NodeFacts {
     std::atomic<bool> is_ready{false};
 };
 
-/// What node handlers use besides NodeServices; set once before the gateway opens.
+class HostedChain;
+
+/// What handlers use of the node, whichever chain a call names; set once before the gateway opens.
 class NodeParts {
   public:
+    NodeParts() = default;
+    NodeParts(const NodeParts&) = delete;
+    NodeParts& operator=(const NodeParts&) = delete;
     virtual ~NodeParts() = default;
     [[nodiscard]] virtual const NodeFacts& facts() const = 0;
     [[nodiscard]] virtual InferenceForward& inference() = 0;
-    virtual void open_stream(std::shared_ptr<EventStream> stream) = 0;
-    [[nodiscard]] virtual HealthView health() = 0;
+    [[nodiscard]] virtual HealthView health(HostedChain& chain) = 0;
     virtual Result<ReloadView> reload_config() = 0;
     [[nodiscard]] virtual DrainGate& drain_gate() = 0;
+};
+
+/// What they use of the chain that a call names, besides NodeServices.
+class ChainParts {
+  public:
+    ChainParts() = default;
+    ChainParts(const ChainParts&) = delete;
+    ChainParts& operator=(const ChainParts&) = delete;
+    virtual ~ChainParts() = default;
+    virtual void open_stream(std::shared_ptr<EventStream> stream) = 0;
+    [[nodiscard]] virtual HealthView health() = 0;
     [[nodiscard]] virtual const PeerDirectory& peers() const = 0;
+    [[nodiscard]] virtual NodeParts& node() = 0;
 };
 
 /// Null when no row has this transaction kind.
 const TransactionForm* form_of(std::string_view kind);
 
 std::span<const Binding> node_bindings();
-
-/// GET /api/v1/status as JSON; also what readiness looks at.
-Json status_json(NodeServices& services, const NodeParts& parts);
 
 }  // namespace ait::node

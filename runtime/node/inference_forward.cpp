@@ -23,11 +23,11 @@ Error no_miner() {
 }  // namespace
 
 struct InferenceForward::Implementation {
-    Implementation(NodeServices& node, std::size_t threads, std::size_t waiting)
-        : services(node), running_max(threads + waiting), pool(threads) {}
+    Implementation(std::size_t threads, std::size_t waiting)
+        : running_max(threads + waiting), pool(threads) {}
 
-    void run(const std::string& method, const std::string& target, const Call& call,
-             const Respond& respond) {
+    void run(NodeServices& services, const std::string& method, const std::string& target,
+             const Call& call, const Respond& respond) {
         const auto lost_ms =
             static_cast<std::int64_t>(services.reader()->genesis().parameters.miner_lost_ms);
         const std::string url = services.liveness().inference_url(lost_ms);
@@ -93,20 +93,19 @@ struct InferenceForward::Implementation {
         respond(json.ok() ? error_from_json(json.value()) : json.error());
     }
 
-    NodeServices& services;
     const std::size_t running_max;
     std::atomic<std::size_t> running{0};
     std::stop_source shutdown;
     boost::asio::thread_pool pool;
 };
 
-InferenceForward::InferenceForward(NodeServices& services, std::size_t threads,
-                                   std::size_t waiting_max)
-    : implementation_(std::make_unique<Implementation>(services, threads, waiting_max)) {}
+InferenceForward::InferenceForward(std::size_t threads, std::size_t waiting_max)
+    : implementation_(std::make_unique<Implementation>(threads, waiting_max)) {}
 
 InferenceForward::~InferenceForward() = default;
 
-void InferenceForward::forward(std::string method, std::string target, Call call, Respond respond) {
+void InferenceForward::forward(NodeServices& services, std::string method, std::string target,
+                               Call call, Respond respond) {
     auto* inner = implementation_.get();
     if (inner->running >= inner->running_max) {
         return respond(Error{ErrorCode::overloaded, "Too many inference requests wait.",
@@ -114,11 +113,12 @@ void InferenceForward::forward(std::string method, std::string target, Call call
                              "Try again in a moment."});
     }
     ++inner->running;
-    boost::asio::post(inner->pool, [inner, method = std::move(method), target = std::move(target),
-                                    call = std::move(call), respond = std::move(respond)] {
-        inner->run(method, target, call, respond);
-        --inner->running;
-    });
+    boost::asio::post(inner->pool,
+                      [inner, &services, method = std::move(method), target = std::move(target),
+                       call = std::move(call), respond = std::move(respond)] {
+                          inner->run(services, method, target, call, respond);
+                          --inner->running;
+                      });
 }
 
 void InferenceForward::stop() {

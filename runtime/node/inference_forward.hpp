@@ -13,13 +13,15 @@ namespace ait::node {
 class InferenceForward {
   public:
     /// `threads` requests at a time; `waiting_max` more may wait, then the answer is overloaded.
-    InferenceForward(NodeServices& services, std::size_t threads, std::size_t waiting_max);
+    InferenceForward(std::size_t threads, std::size_t waiting_max);
     ~InferenceForward();
     InferenceForward(const InferenceForward&) = delete;
     InferenceForward& operator=(const InferenceForward&) = delete;
 
-    /// Sends the call's input to `target` of the inference port. Any thread.
-    void forward(std::string method, std::string target, Call call, Respond respond);
+    /// Sends the call's input to `target` of the inference port of a miner of this chain. Any
+    /// thread; `services` outlives the forward.
+    void forward(NodeServices& services, std::string method, std::string target, Call call,
+                 Respond respond);
     /// Cancels what is under way and waits for it.
     void stop();
 

@@ -5,31 +5,18 @@
 
 #include <caf/all.hpp>
 #include <csignal>
-#include <future>
+#include <thread>
 
-#include "actors/consensus/sole_validator.hpp"
-#include "actors/coordinator/actor.hpp"
 #include "actors/coordinator/job.hpp"
-#include "actors/coordinator/state.hpp"
-#include "actors/ledger/book.hpp"
-#include "actors/ledger/state.hpp"
-#include "actors/miner/actor.hpp"
-#include "actors/miner/state.hpp"
-#include "runtime/base/crypto/hash.hpp"
 #include "runtime/base/logging.hpp"
 #include "runtime/base/process_limits.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/node/bindings.hpp"
-#include "runtime/node/chain_place.hpp"
-#include "runtime/node/disk_watch.hpp"
 #include "runtime/node/gateway.hpp"
-#include "runtime/node/handlers.hpp"
 #include "runtime/node/health.hpp"
+#include "runtime/node/hosted_chain.hpp"
 #include "runtime/node/identity.hpp"
 #include "runtime/node/metrics_text.hpp"
-#include "runtime/node/peer_directory.hpp"
-#include "runtime/node/replicated_host.hpp"
-#include "runtime/node/scrubber.hpp"
 #include "runtime/node/stop_signals.hpp"
 #include "runtime/registry/openapi.hpp"
 #include "runtime/registry/registry.hpp"
@@ -51,15 +38,14 @@ constexpr std::size_t inference_waiting_max = 256;
     std::_Exit(error_code_row(error.code).exit_status);
 }
 
-class Node final : public NodeServices, public NodeParts {
+class Node final : public NodeParts {
   public:
     /// `reopens`: asked where a state lies ready that only a new start can take. Outlives the node.
     Node(const config::LoadedConfig& loaded, const config::Sources& sources, Wish& reopens)
         : config_(loaded.values),
           reopens_(reopens),
           clock_(system_clock()),
-          live_config_(loaded, sources, clock_),
-          probe_(*this, figures_) {}
+          live_config_(loaded, sources, clock_) {}
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
     /// A node that could not open stops here what it had started.
@@ -77,23 +63,20 @@ class Node final : public NodeServices, public NodeParts {
         bindings_ = std::move(bindings).value();
         const Status chain = open_chain();
         if (!chain.ok()) return chain;
-        watch_disk();
         start_actors();
-        const Status linked =
-            is_replicated_ ? replicated_.link(config_.peer, *data_, *key_) : Status{};
+        const Status linked = chain_->link();
         return linked.ok() ? open_gateway() : linked;
     }
 
     void serve() {
-        height_at_start_ = data_->tip().height;
         data_bytes_at_start_ = bytes_below(facts_.data_dir);
         facts_.is_ready = true;
-        probe_.look();
-        static_cast<void>(
-            supervise::sd_notify("READY=1\nSTATUS=height " + std::to_string(data_->tip().height)));
+        chain_->probe().look();
+        const std::uint64_t height = chain_->height_at_start();
+        static_cast<void>(supervise::sd_notify("READY=1\nSTATUS=height " + std::to_string(height)));
         spdlog::info("node_ready chain={} height={} socket={} tcp_port={} version={}",
-                     data_->genesis().chain, data_->tip().height, config_.gateway.unix_socket,
-                     server_->tcp_port(), version);
+                     chain_->name(), height, config_.gateway.unix_socket, server_->tcp_port(),
+                     version);
     }
 
     /// Takes nothing new, finishes what was taken, then lets go.
@@ -103,10 +86,8 @@ class Node final : public NodeServices, public NodeParts {
         facts_.is_ready = false;
         server_->stop_accepting();
         inference_->stop();
-        std::promise<void> drained;
-        auto future = drained.get_future();
-        caf::anon_send(chain_, consensus::Drain{[&drained] { drained.set_value(); }});
-        const bool is_drained = future.wait_for(drain_timeout) == std::future_status::ready;
+        auto drained = chain_->drain();
+        const bool is_drained = drained.wait_for(drain_timeout) == std::future_status::ready;
         if (!is_drained)
             stop_for_storage(Error{ErrorCode::storage_failed, "The chain did not drain in time.",
                                    "The disk does not answer.", ""});
@@ -114,92 +95,30 @@ class Node final : public NodeServices, public NodeParts {
         gateway_->stop();
         server_.reset();
         stop_actors();
-        scrubber_.reset();
-        spdlog::info("node_stopped height={}", data_->tip().height);
-    }
-
-    // ---- NodeServices ----
-    [[nodiscard]] std::unique_ptr<consensus::ChainReader> reader() const override {
-        return data_->reader();
-    }
-    [[nodiscard]] const consensus::RuleSet& rules() const override { return *rules_; }
-    [[nodiscard]] const Clock& clock() const override { return clock_; }
-    [[nodiscard]] Random& random() const override { return system_random(); }
-    [[nodiscard]] consensus::BlockListeners& listeners() override { return listeners_; }
-    [[nodiscard]] coordinator::LeaseDesk& leases() override { return *leases_; }
-    [[nodiscard]] miner::Sessions& sessions() override { return *sessions_; }
-    [[nodiscard]] miner::Liveness& liveness() override { return *liveness_; }
-    void miner_heard(const Address& address) override {
-        caf::anon_send(watch_, miner::HeardFrom{address});
-    }
-
-    void propose(NodeOperation operation, consensus::Submission::Done done) override {
-        const Status admitted = drain_gate_.admit(operation.kind);
-        if (!admitted.ok()) return done(admitted.error());
-        consensus::BatchItem item{.principal = operation.principal,
-                                  .idempotency_key = operation.idempotency_key,
-                                  .kind = std::move(operation.kind),
-                                  .body = Blob{std::move(operation.body)},
-                                  .blobs = {},
-                                  .salt = salt_for(operation.salt, operation.idempotency_key)};
-        for (const auto& blob : operation.blobs) item.blobs.push_back(crypto::blake2b_256(blob));
-        submit(std::move(item), std::move(operation.blobs), operation.dry_run,
-               operation.deadline_unix_ms, std::move(done));
-    }
-
-    void submit_signed(std::string wire, std::string_view kind, std::vector<std::string> blobs,
-                       bool dry_run, std::int64_t deadline_unix_ms,
-                       consensus::Submission::Done done) override {
-        const Status admitted = drain_gate_.admit(kind);
-        if (!admitted.ok()) return done(admitted.error());
-        auto transaction =
-            consensus::verify_transaction(wire, data_->genesis().chain, data_->genesis_id());
-        if (!transaction.ok()) return done(transaction.error());
-        if (transaction.value().content.kind != kind) {
-            return done(Error{ErrorCode::invalid_argument, "The transaction is of another kind.",
-                              "It is " + transaction.value().content.kind + "; this route takes " +
-                                  std::string(kind) + ".",
-                              "Send it to its own route."});
-        }
-        submit(std::move(transaction).value(), std::move(blobs), dry_run, deadline_unix_ms,
-               std::move(done));
+        spdlog::info("node_stopped height={}", chain_->data().tip().height);
     }
 
     // ---- NodeParts ----
     [[nodiscard]] const NodeFacts& facts() const override { return facts_; }
     [[nodiscard]] InferenceForward& inference() override { return *inference_; }
-    void open_stream(std::shared_ptr<EventStream> stream) override {
-        caf::anon_send(events_, OpenStream{std::move(stream)});
-    }
-    [[nodiscard]] HealthView health() override {
-        return health_of({.services = *this,
-                          .figures = figures_,
-                          .recovery = data_->recovery(),
+    [[nodiscard]] HealthView health(HostedChain& chain) override {
+        return health_of({.services = chain,
+                          .figures = chain.figures(),
+                          .recovery = chain.data().recovery(),
                           .gateway = gateway_->figures(),
                           .config = live_config_,
-                          .probe = probe_,
-                          .liveness = *liveness_,
+                          .probe = chain.probe(),
+                          .liveness = chain.heard_miners(),
                           .data_dir = facts_.data_dir,
-                          .problem = problem_now(),
-                          .height_at_start = height_at_start_,
+                          .problem = problem_of(chain),
+                          .height_at_start = chain.height_at_start(),
                           .data_bytes_at_start = data_bytes_at_start_,
                           .started_us = started_us_});
     }
     Result<ReloadView> reload_config() override { return live_config_.reload(); }
     [[nodiscard]] DrainGate& drain_gate() override { return drain_gate_; }
-    [[nodiscard]] const PeerDirectory& peers() const override { return *peers_; }
 
   private:
-    void submit(consensus::Submission::Operation operation, std::vector<std::string> blobs,
-                bool dry_run, std::int64_t deadline_unix_ms, consensus::Submission::Done done) {
-        if (!dry_run) {
-            if (auto refusal = disk_watch_->refusal()) return done(std::move(*refusal));
-        }
-        auto submission = std::make_shared<consensus::Submission>(
-            std::move(operation), std::move(blobs), dry_run, deadline_unix_ms, std::move(done));
-        if (inbox_->put(std::move(submission))) caf::anon_send(chain_, consensus::Submit{inbox_});
-    }
-
     Status open_chain() {
         auto directory = storage::DataDirectory::open(config_.node.data_dir);
         if (!directory.ok()) return directory.error();
@@ -208,63 +127,21 @@ class Node final : public NodeServices, public NodeParts {
         auto key = load_node_key(config::layout_of(config_.node.data_dir).node_key);
         if (!key.ok()) return key.error();
         key_.emplace(std::move(key).value());
-        peers_.emplace(config_.peer, replicated_.network(), *key_);
         auto genesis = load_genesis(config_.node.genesis_file, config_.node.chain);
         if (!genesis.ok()) return genesis.error();
-        // A chain of one validator without peers needs nobody's agreement.
-        is_replicated_ = genesis.value().validators.size() > 1 || !config_.peer.nodes.empty();
-        if (!is_replicated_) {
-            const auto sole = consensus::check_sole_validator(genesis.value(), key_->public_key());
-            if (!sole.ok()) return sole.error();
-        }
-        const std::array domains{ledger::domain_rules(), coordinator::domain_rules(),
-                                 miner::domain_rules()};
-        rules_.emplace(domains, &ledger::take_nonce);
-        auto chain = open_chain_of_node({.directory = *directory_,
-                                         .storage = config_.storage,
-                                         .genesis = genesis.value(),
-                                         .rules = *rules_,
-                                         .clock = clock_,
-                                         .on_fatal = &stop_for_storage});
-        if (!chain.ok()) return chain.error();
-        database_ = std::move(chain.value().database);
-        data_ = std::move(chain.value().data);
-        return is_replicated_ ? replicated_.open_journal(*directory_, *data_, *key_) : Status{};
-    }
-
-    consensus::ChainPort start_chain() {
-        if (is_replicated_) {
-            return replicated_.spawn(
-                *system_, {.data = *data_,
-                           .key = *key_,
-                           .clock = clock_,
-                           .listeners = listeners_,
-                           .figures = figures_,
-                           .on_fatal = &stop_for_storage,
-                           .block_wait_ms = config_.chain.block_wait_ms,
-                           .snapshots = snapshot_place(*directory_, config_, &stop_for_storage,
-                                                       [this] { reopens_.ask(); })});
-        }
-        return consensus::spawn_chain(*system_, {.data = *data_,
-                                                 .node_key = *key_,
-                                                 .clock = clock_,
-                                                 .listeners = listeners_,
-                                                 .figures = figures_,
-                                                 .on_fatal = &stop_for_storage,
-                                                 .block_wait_ms = config_.chain.block_wait_ms});
-    }
-
-    void watch_disk() {
         disk_watch_.emplace([path = facts_.data_dir] { return storage::disk_space(path); }, clock_);
-        scrubber_.emplace(
-            Scrubber::Parts{.files = storage::posix_file_system(),
-                            .log_directory = directory_->subpath("log-" + data_->genesis().chain),
-                            .database = *database_,
-                            // Published is durable: a block is synced before it is shown.
-                            .height_durable = [this] { return reader()->height(); },
-                            .clock = clock_,
-                            .interval_ms = std::uint64_t{config_.storage.scrub_interval_s} * 1000,
-                            .bytes_per_second = config_.storage.scrub_bytes_per_second});
+        chain_.emplace(ChainHost{.config = config_,
+                                 .key = *key_,
+                                 .clock = clock_,
+                                 .drain_gate = drain_gate_,
+                                 .disk_watch = *disk_watch_,
+                                 .node = *this,
+                                 .on_fatal = &stop_for_storage,
+                                 .on_joined = [this] { reopens_.ask(); }},
+                       ChainHome{.folder = directory_->path(),
+                                 .genesis = std::move(genesis).value(),
+                                 .peers = config_.peer});
+        return chain_->open();
     }
 
     void start_actors() {
@@ -273,41 +150,24 @@ class Node final : public NodeServices, public NodeParts {
         actor_config_.set("scheduler.max-threads",
                           std::max<std::size_t>(2, std::thread::hardware_concurrency()));
         system_.emplace(actor_config_);
-        sessions_.emplace(clock_, system_random());
-        liveness_.emplace(clock_);
-        chain_ = start_chain();
-        coordinator_ = coordinator::spawn_coordinator(*system_, *this);
-        leases_.emplace(coordinator_);
-        watch_ = miner::spawn_miner_watch(*system_, *this);
-        events_ = spawn_event_streams(*system_, *this);
-        inference_.emplace(*this, inference_threads, inference_waiting_max);
+        chain_->start(*system_);
+        inference_.emplace(inference_threads, inference_waiting_max);
     }
 
     /// Idempotent. Nobody may ask the actors any more.
     void stop_actors() {
         if (!system_) return;
-        replicated_.stop_links();
-        for (const auto& actor :
-             {caf::actor_cast<caf::actor>(events_), caf::actor_cast<caf::actor>(coordinator_),
-              caf::actor_cast<caf::actor>(watch_), caf::actor_cast<caf::actor>(chain_)}) {
-            if (actor) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-        }
-        events_ = nullptr;
-        leases_.reset();
-        coordinator_ = nullptr;
-        watch_ = nullptr;
-        chain_ = nullptr;
-        replicated_.stop_writer();
+        chain_->stop();
         system_->await_all_actors_done();
     }
 
     Status open_gateway() {
-        access_.emplace(static_cast<std::uint32_t>(::geteuid()), *sessions_);
+        access_.emplace(static_cast<std::uint32_t>(::geteuid()), chain_->sessions());
         auto tokens = resolve_tokens(config_.gateway.tokens, live_config_.environment());
         if (!tokens.ok()) return tokens.error();
         const auto taken = take_tokens(tokens.value());
         if (!taken.ok()) return taken.error();
-        gateway_.emplace(Gateway::Parts{.services = *this,
+        gateway_.emplace(Gateway::Parts{.services = *chain_,
                                         .access = *access_,
                                         .bindings = bindings_,
                                         .in_flight_max = config_.gateway.requests_in_flight_max});
@@ -342,7 +202,7 @@ class Node final : public NodeServices, public NodeParts {
     Result<bool> take_tokens(const std::vector<RoleToken>& configured) {
         auto own = load_or_make_token(directory_->subpath("api.token"), system_random());
         if (!own.ok()) return own.error();
-        Access next(static_cast<std::uint32_t>(::geteuid()), *sessions_);
+        Access next(static_cast<std::uint32_t>(::geteuid()), chain_->sessions());
         if (const Status added = next.add_token(own.value(), Role::admin); !added.ok())
             return added.error();
         for (const auto& each : configured) {
@@ -363,18 +223,18 @@ class Node final : public NodeServices, public NodeParts {
             const Status allowed = check_metrics_reader(request);
             if (!allowed.ok()) return refusal_of(allowed.error());
             const auto lost_ms =
-                static_cast<std::int64_t>(data_->genesis().parameters.miner_lost_ms);
+                static_cast<std::int64_t>(chain_->data().genesis().parameters.miner_lost_ms);
             return net::HttpResponse{
                 .status = 200,
                 .headers = {},
                 .body = metrics_text(
-                    {.chain = figures_,
+                    {.chain = chain_->figures(),
                      .gateway = gateway_->figures(),
                      .http = server_->counters(),
-                     .miners_alive = liveness_->alive_count(lost_ms),
-                     .jobs_open = coordinator::load_counters(reader()->state()).open,
-                     .scrub = scrubber_->figures(),
-                     .replication = replicated_.state(),
+                     .miners_alive = chain_->heard_miners().alive_count(lost_ms),
+                     .jobs_open = coordinator::load_counters(chain_->reader()->state()).open,
+                     .scrub = chain_->scrub_figures(),
+                     .replication = chain_->replication(),
                      .uptime_seconds =
                          static_cast<double>(clock_.monotonic_us() - started_us_) / 1e6}),
                 .content_type = "text/plain; version=0.0.4; charset=utf-8"};
@@ -399,30 +259,27 @@ class Node final : public NodeServices, public NodeParts {
             error_code_row(error.code).http_status, {}, dump_json(error_to_json(error, "")) + "\n"};
     }
 
-    /// Why the node does not serve; empty when it does.
-    [[nodiscard]] std::string problem_now() {
+    /// Why the node does not serve this chain; empty when it does.
+    [[nodiscard]] std::string problem_of(HostedChain& chain) {
         if (!facts_.is_ready) return "The node is starting or stopping.";
         if (drain_gate_.since_unix_ms() != 0) {
             return "It is being drained since " + to_rfc3339(drain_gate_.since_unix_ms()) +
                    ": it takes nothing new.";
         }
-        probe_.look();
-        if (auto apart = replicated_.problem(); !apart.empty()) return apart;
         if (const auto refusal = disk_watch_->refusal()) return refusal->what + " " + refusal->why;
-        if (const auto rot = scrubber_->figures().first_damage) return rot->what + " " + rot->why;
-        return probe_.state().problem;
+        return chain.problem();
     }
 
     net::HttpResponse readiness(const net::HttpRequest& request) {
-        const std::string problem = problem_now();
+        const std::string problem = problem_of(*chain_);
         Json body{{"ready", problem.empty()}};
         if (request.find_query("verbose") != nullptr) {
             body["problem"] = problem;
             body["checks"] = Json{{"serving", facts_.is_ready.load()},
                                   {"draining", drain_gate_.since_unix_ms() != 0},
-                                  {"probe_us", probe_.state().round_trip_us},
-                                  {"chain_height", figures_.height.load()},
-                                  {"pool_operations", figures_.pool_operations.load()}};
+                                  {"probe_us", chain_->probe().state().round_trip_us},
+                                  {"chain_height", chain_->figures().height.load()},
+                                  {"pool_operations", chain_->figures().pool_operations.load()}};
         }
         return {
             .status = problem.empty() ? 200 : 503, .headers = {}, .body = dump_json(body) + "\n"};
@@ -437,34 +294,15 @@ class Node final : public NodeServices, public NodeParts {
     std::vector<Binding> bindings_{};
     std::optional<storage::DataDirectory> directory_{};
     std::optional<crypto::SecretKey> key_{};
-    std::optional<consensus::RuleSet> rules_{};
-    std::unique_ptr<storage::Database> database_{};
-    std::unique_ptr<consensus::ChainData> data_{};
     std::optional<DiskWatch> disk_watch_{};
-    std::optional<Scrubber> scrubber_{};
-    consensus::BlockListeners listeners_{};
-    consensus::ChainFigures figures_{};
-    std::optional<miner::Sessions> sessions_{};
-    std::optional<miner::Liveness> liveness_{};
+    std::optional<HostedChain> chain_{};
     caf::actor_system_config actor_config_{};
     std::optional<caf::actor_system> system_{};
-    bool is_replicated_ = false;
-    ReplicatedHost replicated_{};
-    std::optional<LinkedPeers> peers_{};
-    consensus::ChainPort chain_{};
-    const std::shared_ptr<consensus::SubmissionInbox> inbox_ =
-        std::make_shared<consensus::SubmissionInbox>();
-    coordinator::CoordinatorActor coordinator_{};
-    std::optional<coordinator::LeaseDesk> leases_{};
-    miner::MinerActor watch_{};
-    EventActor events_{};
     std::optional<InferenceForward> inference_{};
     std::optional<Access> access_{};
     std::optional<Gateway> gateway_{};
     std::unique_ptr<net::HttpServer> server_{};
     LiveConfig live_config_;
-    Probe probe_;
-    std::uint64_t height_at_start_ = 0;
     std::uint64_t data_bytes_at_start_ = 0;
 };
 

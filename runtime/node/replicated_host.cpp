@@ -12,11 +12,10 @@ std::uint64_t salt_for(std::uint64_t given, std::string_view idempotency_key) {
     return from_big_endian(system_random().bytes(8));
 }
 
-Status ReplicatedHost::open_journal(const storage::DataDirectory& directory,
-                                    const consensus::ChainData& data,
+Status ReplicatedHost::open_journal(const std::string& folder, const consensus::ChainData& data,
                                     const crypto::SecretKey& key) {
     auto opened = consensus::VoteJournal::open(storage::posix_file_system(),
-                                               directory.subpath("votes-" + data.genesis().chain));
+                                               folder + "/votes-" + data.genesis().chain);
     if (!opened.ok()) return opened.error();
     journal_ = std::move(opened.value().journal);
     restored_.journal = std::move(opened.value().records);
@@ -25,7 +24,7 @@ Status ReplicatedHost::open_journal(const storage::DataDirectory& directory,
     config_ = consensus::simplex_config(data.genesis(), key.public_key(),
                                         from_big_endian(system_random().bytes(8)));
     if (!config_.self) return {};  // a follower promises nothing
-    const std::string note = directory.subpath("fresh-key");
+    const std::string note = folder + "/fresh-key";
     if (!opened.value().is_new) return remove_fresh_key_note(note);
     restored_.guard_missing = !has_fresh_key_note(note);
     if (restored_.guard_missing) return {};

@@ -9,7 +9,6 @@
 
 #include "actors/consensus/replicated_chain.hpp"
 #include "runtime/node/peer_network.hpp"
-#include "storage/data_directory.hpp"
 
 namespace ait::node {
 
@@ -37,7 +36,7 @@ class ReplicatedHost {
     /// Reads what this key promised. Without it a validator listens before it votes: it may have
     /// voted and forgotten. Whoever makes the key leaves a note that it never voted. Errors: those
     /// of VoteJournal.
-    Status open_journal(const storage::DataDirectory& directory, const consensus::ChainData& data,
+    Status open_journal(const std::string& folder, const consensus::ChainData& data,
                         const crypto::SecretKey& key);
     /// After open_journal().
     consensus::ChainPort spawn(caf::actor_system& system, const Parts& parts);
