@@ -3,6 +3,7 @@
 // A node among others: what it says of itself, of the nodes it is linked to and of the chains it
 // hosts. Who implements PeerDirectory knows the links; nothing here opens one.
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,24 @@
 
 #include "runtime/base/crypto/keys.hpp"
 #include "runtime/base/fields.hpp"
+
+namespace ait {
+
+/// How far a node is with a chain that it hosts.
+enum class SyncState : std::uint8_t {
+    synced,
+    behind,   ///< others tell of later blocks
+    joining,  ///< the chain's state is being fetched
+    cut_off,  ///< too few of the chain's validators are reached for anything to become final
+    error     ///< not open, or without its links; `problem` says why
+};
+template <>
+struct EnumNames<SyncState> {
+    static constexpr std::array<std::string_view, 5> names{"synced", "behind", "joining", "cut_off",
+                                                           "error"};
+};
+
+}  // namespace ait
 
 namespace ait::node {
 
@@ -52,6 +71,9 @@ struct HostedChainView {
     UnixMs time{};
     std::uint64_t validators = 0;
     bool is_validator = false;
+    SyncState sync = SyncState::synced;
+    bool is_default = false;
+    std::string problem{};
     static constexpr auto fields() {
         using T = HostedChainView;
         return std::tuple{
@@ -61,7 +83,10 @@ struct HostedChainView {
             field("height_known", &T::height_known, "Highest that this node or a peer tells of."),
             field("time", &T::time, "Time of the last applied block."),
             field("validators", &T::validators, "How many vote."),
-            field("is_validator", &T::is_validator, "Whether this node does.")};
+            field("is_validator", &T::is_validator, "Whether this node does."),
+            field("sync", &T::sync, "How far this node is with it."),
+            field("is_default", &T::is_default, "Whether calls that name no chain are about it."),
+            field("problem", &T::problem, "Why it is not open or not linked; else empty.")};
     }
 };
 

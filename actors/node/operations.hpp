@@ -19,6 +19,24 @@ inline constexpr std::array identity{
               .help = "64 hexadecimal digits that the node signs, to prove its key.",
               .bytes_max = 64}};
 
+inline constexpr Parameter chain_genesis_document{
+    .name = "genesis",
+    .kind = ValueKind::json,
+    .presence = Presence::required,
+    .help = "Genesis document of the chain: a file, or JSON.",
+    .flags = "--genesis-file",
+    .positional = true,
+    .bytes_max = 1024 * 1024};
+inline constexpr Parameter chain_listen{
+    .name = "listen", .help = "HOST:PORT for the chain's other nodes, its own.", .bytes_max = 264};
+inline constexpr Parameter chain_peers{
+    .name = "peers",
+    .help = "NAME=KEY@HOST:PORT of the chain's other nodes; `node identity` shows a key.",
+    .flags = "--peer",
+    .repeated = true,
+    .bytes_max = 512};
+inline constexpr std::array chain_create{chain_genesis_document, chain_listen, chain_peers};
+
 inline constexpr Parameter node_name{.name = "node",
                                      .help = "Name of the node, as `aitbc node list` shows it.",
                                      .flags = "--name,--node-id,--id",
@@ -225,8 +243,34 @@ inline constexpr std::array cluster_operations{
               .rest = {"GET", "/api/v1/chains"},
               .response = &schema_of<HostedChainView>,
               .list = true,
-              .columns = "chain,height,height_known,validators,is_validator,time",
+              .columns = "chain,sync,height,height_known,validators,is_validator,time,problem",
               .examples = "aitbc chain list"},
+    Operation{.name = "chain.create",
+              .kind = OperationKind::local,
+              .summary = "Begin a new chain here; without validators in its genesis, this node is "
+                         "the only one.",
+              .role = Role::admin,
+              .dry_run = true,
+              .cli = "chain create",
+              .cli_aliases = "blockchain create",
+              .rest = {"POST", "/api/v1/chains"},
+              .parameters = rows::chain_create,
+              .response = &schema_of<HostedChainView>,
+              .examples = "aitbc chain create --genesis configs/genesis/ait-healthchain.json\n"
+                          "aitbc chain create --genesis health.json --listen 10.0.0.5:7801 --peers "
+                          "node-2=KEY@10.0.0.6:7801"},
+    Operation{.name = "chain.join",
+              .kind = OperationKind::local,
+              .summary = "Host a chain that others keep; this node fetches its blocks from them.",
+              .role = Role::admin,
+              .dry_run = true,
+              .cli = "chain join",
+              .cli_aliases = "blockchain join;chain add",
+              .rest = {"POST", "/api/v1/chains/join"},
+              .parameters = rows::chain_create,
+              .response = &schema_of<HostedChainView>,
+              .examples = "aitbc chain join --genesis health.json --listen 10.0.0.8:7801 --peers "
+                          "node-1=KEY@10.0.0.5:7801"},
     Operation{
         .name = "chain.validators",
         .summary = "List who votes on the chain, with what stake, and whom this node reaches.",

@@ -13,27 +13,38 @@ std::uint64_t count_connected(const std::vector<PeerView>& peers) {
         peers.begin(), peers.end(), [](const PeerView& peer) { return peer.is_connected; }));
 }
 
-HostedChainView hosted_chain(const PeerDirectory& directory, const consensus::ChainReader& chain,
-                             const std::vector<PeerView>& peers) {
+SyncState sync_of(const HostedNow& now, std::uint64_t height, std::uint64_t height_known) {
+    if (now.is_failed) return SyncState::error;
+    if (now.is_joining) return SyncState::joining;
+    if (!now.reaches_quorum) return SyncState::cut_off;
+    return height < height_known ? SyncState::behind : SyncState::synced;
+}
+
+}  // namespace
+
+HostedChainView hosted_chain_view(const PeerDirectory& directory,
+                                  const consensus::ChainReader& chain, const HostedNow& now) {
     const auto& genesis = chain.genesis();
     HostedChainView view{
         .chain = genesis.chain,
         .genesis = consensus::genesis_hash(genesis),
         .height = chain.height(),
-        .height_known = chain.height(),
+        .height_known = std::max(chain.height(), now.height_known),
         .time = UnixMs{chain.block_time_unix_ms()},
         .validators = genesis.validators.size(),
-        .is_validator = consensus::is_validator(genesis, directory.key().public_key())};
-    for (const auto& peer : peers)
+        .is_validator = consensus::is_validator(genesis, directory.key().public_key()),
+        .is_default = now.is_default,
+        .problem = now.problem};
+    for (const auto& peer : directory.peers())
         view.height_known = std::max(view.height_known, peer.height.value_or(0));
+    view.sync = sync_of(now, view.height, view.height_known);
     return view;
 }
 
-}  // namespace
-
 Result<IdentityView> identity_of(const PeerDirectory& directory,
-                                 const consensus::ChainReader& chain, NodeFactsNow now,
+                                 std::vector<HostedChainView> chains, NodeFactsNow now,
                                  const std::string& challenge_hex) {
+    AIT_ASSERT(!chains.empty());
     const auto peers = directory.peers();
     IdentityView view{.name = directory.name(),
                       .public_key = directory.key().public_key(),
@@ -43,7 +54,7 @@ Result<IdentityView> identity_of(const PeerDirectory& directory,
                       .peers_known = peers.size(),
                       .peers_connected = count_connected(peers),
                       .time = UnixMs{now.now_unix_ms},
-                      .chains = {hosted_chain(directory, chain, peers)}};
+                      .chains = std::move(chains)};
     if (view.chains.front().is_validator) view.role = "validator";
     if (challenge_hex.empty()) return view;
     const auto challenge = from_hex(challenge_hex);
@@ -53,11 +64,6 @@ Result<IdentityView> identity_of(const PeerDirectory& directory,
     }
     view.proof = prove_identity(directory.key(), challenge.value());
     return view;
-}
-
-std::vector<HostedChainView> hosted_chains(const PeerDirectory& directory,
-                                           const consensus::ChainReader& chain) {
-    return {hosted_chain(directory, chain, directory.peers())};
 }
 
 std::vector<ValidatorView> validators_of(const PeerDirectory& directory,

@@ -14,12 +14,24 @@ struct NodeFactsNow {
     std::int64_t now_unix_ms = 0;
 };
 
-/// `challenge_hex` may be empty: then nothing is proved. Error: invalid_argument.
+/// How it stands with a chain that a node hosts.
+struct HostedNow {
+    std::uint64_t height_known = 0;
+    bool is_joining = false;
+    bool reaches_quorum = true;
+    bool is_default = false;
+    bool is_failed = false;
+    std::string problem{};
+};
+
+/// `directory`: the chain's peers.
+HostedChainView hosted_chain_view(const PeerDirectory& directory,
+                                  const consensus::ChainReader& chain, const HostedNow& now);
+/// `directory`: peers of the default chain, which is the first of `chains`. `challenge_hex` may be
+/// empty: then nothing is proved. Error: invalid_argument.
 Result<IdentityView> identity_of(const PeerDirectory& directory,
-                                 const consensus::ChainReader& chain, NodeFactsNow now,
+                                 std::vector<HostedChainView> chains, NodeFactsNow now,
                                  const std::string& challenge_hex);
-std::vector<HostedChainView> hosted_chains(const PeerDirectory& directory,
-                                           const consensus::ChainReader& chain);
 std::vector<ValidatorView> validators_of(const PeerDirectory& directory,
                                          const consensus::ChainReader& chain);
 std::uint64_t connected_count(const PeerDirectory& directory);

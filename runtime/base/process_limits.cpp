@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t descriptors_kept_back = 512;
 constexpr std::uint32_t connections_least = 8;
+constexpr std::uint64_t descriptors_of_a_chain = 128;
 constexpr std::uint64_t state_files_least = 20;  // RocksDB takes no fewer
 constexpr std::uint64_t state_files_most = 256;
 
@@ -37,6 +38,15 @@ std::uint32_t connections_that_fit(std::uint32_t wanted, std::uint64_t descripto
     const std::uint64_t kept = std::min(descriptors_kept_back, descriptors / 3 * 2);
     const std::uint64_t fitting = std::max<std::uint64_t>(descriptors - kept, connections_least);
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, fitting));
+}
+
+std::uint32_t further_chains_that_fit(std::uint32_t connections_wanted,
+                                      std::uint64_t descriptors) noexcept {
+    const std::uint64_t taken =
+        descriptors_kept_back + connections_that_fit(connections_wanted, descriptors);
+    return descriptors <= taken
+               ? 0
+               : static_cast<std::uint32_t>((descriptors - taken) / descriptors_of_a_chain);
 }
 
 std::uint32_t state_files_that_fit(std::uint64_t descriptors) noexcept {

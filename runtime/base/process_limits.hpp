@@ -19,6 +19,11 @@ std::uint64_t raise_descriptor_limit() noexcept;
 /// a client that finds no place asks again. At least 8.
 std::uint32_t connections_that_fit(std::uint32_t wanted, std::uint64_t descriptors) noexcept;
 
+/// How many chains besides the first may be hosted, with their logs, states and peers, where so
+/// many client connections are wanted.
+std::uint32_t further_chains_that_fit(std::uint32_t connections_wanted,
+                                      std::uint64_t descriptors) noexcept;
+
 /// How many files of the state may be open at once; part of what the above keeps back.
 std::uint32_t state_files_that_fit(std::uint64_t descriptors) noexcept;
 

@@ -51,6 +51,7 @@ DataLayout layout_of(const std::string& data_dir) {
     return {.wallets = data_dir + "/wallets",
             .node_key = data_dir + "/node.key",
             .logs = data_dir + "/logs",
+            .chains = data_dir + "/chains",
             .run = data_dir + "/run",
             .supervisor_pid = data_dir + "/run/supervisor.pid",
             .supervisor_state = data_dir + "/run/supervisor.json"};

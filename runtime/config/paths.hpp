@@ -35,6 +35,7 @@ struct DataLayout {
     std::string wallets;           ///< folder of sealed keystores
     std::string node_key;          ///< hexadecimal seed of the node's Ed25519 key, mode 0600
     std::string logs;              ///< folder: node.log, miner.log, supervisor.log
+    std::string chains;            ///< folder of the chains besides the default one, by name
     std::string run;               ///< folder: pid files and state of running processes
     std::string supervisor_pid;    ///< locked while a supervisor runs
     std::string supervisor_state;  ///< JSON, rewritten at each change

@@ -51,14 +51,14 @@ bool Access::take_tokens(const Access& other) {
     return differs;
 }
 
-Result<Principal> Access::by_token(std::string_view token) const {
+Result<Principal> Access::by_token(std::string_view token, const miner::Sessions& sessions) const {
     {
         const std::shared_lock lock(mutex_);
         const auto found = tokens_.find(crypto::blake2b_256(token));
         if (found != tokens_.end())
             return Principal{.role = found->second, .account = {}, .name = "token"};
     }
-    if (const auto miner = sessions_.find(token)) {
+    if (const auto miner = sessions.find(token)) {
         return Principal{
             .role = Role::member, .account = *miner, .name = std::string(session_principal)};
     }
@@ -67,14 +67,15 @@ Result<Principal> Access::by_token(std::string_view token) const {
                  "Give the token of the node's api.token file, or open a new session."};
 }
 
-Result<Principal> Access::identify(const net::HttpRequest& request) const {
+Result<Principal> Access::identify(const net::HttpRequest& request,
+                                   const miner::Sessions& sessions) const {
     Principal principal;
     if (const auto* header = request.find_header("authorization")) {
         if (!header->starts_with(bearer) || header->size() > token_bytes_max) {
             return Error{ErrorCode::unauthenticated, "The Authorization header cannot be read.", "",
                          "Send: Authorization: Bearer TOKEN"};
         }
-        auto known = by_token(std::string_view(*header).substr(bearer.size()));
+        auto known = by_token(std::string_view(*header).substr(bearer.size()), sessions);
         if (!known.ok()) return known.error();
         principal = std::move(known).value();
     } else if (request.local_socket) {

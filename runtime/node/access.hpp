@@ -21,22 +21,23 @@ class Access {
   public:
     /// `own_uid`: the user that the node runs as; that user and root are administrators on the
     /// socket.
-    Access(std::uint32_t own_uid, const miner::Sessions& sessions)
-        : own_uid_(own_uid), sessions_(sessions) {}
+    explicit Access(std::uint32_t own_uid) : own_uid_(own_uid) {}
     /// Only the token's hash is kept. Errors: invalid_argument (one that could be guessed).
     Status add_token(std::string_view token, Role role);
     /// Takes the tokens of `other` instead of its own; true when they differ. Any thread.
     bool take_tokens(const Access& other);
 
-    /// The principal of a request. Errors: unauthenticated (a token that is unknown), forbidden
+    /// The principal of a request about the chain of these sessions: one of another chain is a
+    /// stranger. Errors: unauthenticated (a token that is unknown), forbidden
     /// (another user on the socket), invalid_argument (Aitbc-Account that cannot be read).
-    [[nodiscard]] Result<Principal> identify(const net::HttpRequest& request) const;
+    [[nodiscard]] Result<Principal> identify(const net::HttpRequest& request,
+                                             const miner::Sessions& sessions) const;
 
   private:
-    [[nodiscard]] Result<Principal> by_token(std::string_view token) const;
+    [[nodiscard]] Result<Principal> by_token(std::string_view token,
+                                             const miner::Sessions& sessions) const;
 
     std::uint32_t own_uid_;
-    const miner::Sessions& sessions_;
     mutable std::shared_mutex mutex_{};  ///< over tokens_, which a reload replaces
     std::map<Hash, Role> tokens_{};
 };

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "runtime/base/process_limits.hpp"
 
 namespace ait::node {
@@ -11,23 +13,24 @@ std::string state_directory(const std::string& folder) {
     return folder + "/state";
 }
 
-storage::Database::Options state_options(storage::StorageFatal on_fatal) {
+/// What process_limits counts for a chain is for its log and its peers too.
+constexpr std::uint32_t state_files_further = 64;
+
+storage::Database::Options state_options(bool is_default, storage::StorageFatal on_fatal) {
+    const std::uint32_t fitting = state_files_that_fit(raise_descriptor_limit());
     return {.on_fatal = std::move(on_fatal),
-            .open_files_max = state_files_that_fit(raise_descriptor_limit())};
+            .open_files_max = is_default ? fitting : std::min(fitting, state_files_further)};
 }
 
 }  // namespace
 
-consensus::SnapshotPlace snapshot_place(const std::string& folder, const std::string& chain,
-                                        std::uint64_t checkpoint_blocks,
-                                        storage::StorageFatal on_fatal,
-                                        std::function<void()> on_joined) {
-    return {.directory = folder + "/checkpoints-" + chain,
-            .state_directory = state_directory(folder),
+consensus::SnapshotPlace snapshot_place(const CheckpointsOfChain& chain) {
+    return {.directory = chain.folder + "/checkpoints-" + chain.chain,
+            .state_directory = state_directory(chain.folder),
             .files = &storage::posix_file_system(),
-            .database = state_options(std::move(on_fatal)),
-            .checkpoint_blocks = checkpoint_blocks,
-            .on_joined = std::move(on_joined)};
+            .database = state_options(chain.is_default, chain.on_fatal),
+            .checkpoint_blocks = chain.checkpoint_blocks,
+            .on_joined = chain.on_joined};
 }
 
 Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place) {
@@ -35,7 +38,7 @@ Result<consensus::OpenChain> open_chain_of_node(const ChainOfNode& place) {
         consensus::open_chain({.files = storage::posix_file_system(),
                                .log_directory = place.folder + "/log-" + place.genesis.chain,
                                .state_directory = state_directory(place.folder),
-                               .database = state_options(place.on_fatal),
+                               .database = state_options(place.is_default, place.on_fatal),
                                .genesis = place.genesis,
                                .rules = place.rules,
                                .clock = place.clock,

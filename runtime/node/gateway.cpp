@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <mutex>
 
 #include "runtime/base/crypto/hash.hpp"
 #include "runtime/node/height_waits.hpp"
@@ -61,7 +62,7 @@ const Parameter* find_parameter(const Operation& operation, std::string_view nam
 }
 
 bool is_control_query(std::string_view name) {
-    return name == "dry_run" || name == "min_height" || name == "stream";
+    return name == "dry_run" || name == "min_height" || name == "stream" || name == "chain";
 }
 
 /// Path and query parameters come as text; the row says what they are.
@@ -165,8 +166,12 @@ struct Gateway::Implementation {
 
     /// One admitted request: counts itself out when it is answered.
     struct Ticket {
-        Ticket(GatewayFigures& owner, std::shared_ptr<HttpExchange> to, std::string id)
-            : figures(owner), exchange(std::move(to)), trace(std::move(id)) {
+        Ticket(GatewayFigures& owner, NodeServices& default_chain, std::shared_ptr<HttpExchange> to,
+               std::string id)
+            : figures(owner),
+              services(&default_chain),
+              exchange(std::move(to)),
+              trace(std::move(id)) {
             ++figures.in_flight;
         }
         ~Ticket() { --figures.in_flight; }
@@ -187,6 +192,7 @@ struct Gateway::Implementation {
                 {.status = 200, .headers = {{"x-request-id", trace}}, .body = std::move(json)});
         }
         GatewayFigures& figures;
+        NodeServices* services;  ///< of the chain that it is about
         std::shared_ptr<HttpExchange> exchange;
         std::string trace;
     };
@@ -197,7 +203,10 @@ struct Gateway::Implementation {
         const std::string method = request.method == "HEAD" ? "GET" : request.method;
         auto route = registry::find_route(method, request.path);
         if (route.operation == nullptr) return answer_no_route(ticket, request, route.allow);
-        auto principal = parts.access.identify(request);
+        auto chain = chain_of(request);
+        if (!chain.ok()) return ticket->answer(chain.error());
+        ticket->services = chain.value();
+        auto principal = parts.access.identify(request, ticket->services->sessions());
         if (!principal.ok()) return answer_stranger(ticket, principal.error());
         const auto wait_s =
             rates.take(request, principal.value(), rate_cost(route.operation->rate));
@@ -235,6 +244,32 @@ struct Gateway::Implementation {
         run(ticket, binding->second, std::move(call), route.parameters);
     }
 
+    /// The chain that a request names, or the default one.
+    Result<NodeServices*> chain_of(const HttpRequest& request) const {
+        const auto* name = request.find_query("chain");
+        if (name == nullptr) return &parts.services;
+        if (name->empty()) {
+            return Error{ErrorCode::invalid_argument, "The name of the chain is empty.",
+                         "The query has chain=.", "Name one, or leave it out."};
+        }
+        if (parts.find_chain) return parts.find_chain(*name);
+        return Error{ErrorCode::not_found, "This node has one chain only.", "", "Name none."};
+    }
+
+    HeightWaits& waits_of(NodeServices& services) {
+        const std::lock_guard lock(waits_mutex);
+        auto& found = waits[&services];
+        if (!found) found = std::make_unique<HeightWaits>(services.listeners(), pool);
+        if (is_stopped) found->stop();
+        return *found;
+    }
+
+    void stop_waits() {
+        const std::lock_guard lock(waits_mutex);
+        is_stopped = true;
+        for (auto& [services, each] : waits) each->stop();
+    }
+
     /// The asker has seen a block that this node may lack yet: it waits for it.
     void run_at_height(const TicketPtr& ticket, const Binding& binding, Call call,
                        const std::vector<std::pair<std::string, std::string>>& path_values) {
@@ -247,22 +282,25 @@ struct Gateway::Implementation {
                 "min_height is \"" + text.substr(0, 32) + "\".", "Give the height of a block."});
         }
         const std::uint64_t wanted = std::stoull(text);
-        if (parts.services.reader()->height() >= wanted)
+        NodeServices& services = *ticket->services;
+        HeightWaits& waits_here = waits_of(services);  // from here on no block is missed
+        if (services.reader()->height() >= wanted)
             return run(ticket, binding, std::move(call), path_values);
         const auto at_most = std::chrono::milliseconds(
             std::clamp<std::int64_t>(call.deadline_unix_ms - parts.services.clock().now_unix_ms(),
                                      0, min_height_wait_ms_max));
-        waits.wait(wanted, at_most,
-                   [this, ticket, binding, call = std::move(call), path_values,
-                    wanted](bool is_reached) mutable {
-                       if (is_reached) return run(ticket, binding, std::move(call), path_values);
-                       const auto height = parts.services.reader()->height();
-                       ticket->answer(Error{ErrorCode::unavailable,
-                                            "This node has not reached that height yet.",
-                                            "It is at " + std::to_string(height) + "; " +
-                                                std::to_string(wanted) + " is wanted.",
-                                            "Ask again in a moment, or another node."});
-                   });
+        waits_here.wait(wanted, at_most,
+                        [this, ticket, binding, call = std::move(call), path_values,
+                         wanted](bool is_reached) mutable {
+                            if (is_reached)
+                                return run(ticket, binding, std::move(call), path_values);
+                            const auto height = ticket->services->reader()->height();
+                            ticket->answer(Error{ErrorCode::unavailable,
+                                                 "This node has not reached that height yet.",
+                                                 "It is at " + std::to_string(height) + "; " +
+                                                     std::to_string(wanted) + " is wanted.",
+                                                 "Ask again in a moment, or another node."});
+                        });
     }
 
     /// Whoever tries token after token is told to wait, and no longer whether each is wrong.
@@ -326,7 +364,7 @@ struct Gateway::Implementation {
         call.input = std::move(input).value();
         if (binding.async != nullptr) {
             return binding.async(
-                parts.services, std::move(call),
+                *ticket->services, std::move(call),
                 Respond([ticket](Result<Json> result) { ticket->answer(std::move(result)); },
                         [ticket](std::string json) { ticket->answer_text(std::move(json)); }));
         }
@@ -342,7 +380,7 @@ struct Gateway::Implementation {
     void run_plain(const TicketPtr& ticket, const Binding& binding, const Call& call) {
         Result<Proposal> proposal = Error{};
         {
-            const auto reader = parts.services.reader();
+            const auto reader = ticket->services->reader();
             const QueryContext context{*reader, call.principal,
                                        parts.services.clock().now_unix_ms()};
             if (binding.query != nullptr) return ticket->answer(binding.query(context, call.input));
@@ -361,7 +399,7 @@ struct Gateway::Implementation {
         // Ids derive from the operation's bytes: without a key of the caller's, a salt of our own
         // tells two equal requests apart.
         if (operation.idempotency_key.empty()) operation.salt = salts.next();
-        parts.services.propose(std::move(operation), done(ticket, call.operation));
+        ticket->services->propose(std::move(operation), done(ticket, call.operation));
     }
 
     static consensus::Submission::Done done(const TicketPtr& ticket, const Operation* operation) {
@@ -378,7 +416,7 @@ struct Gateway::Implementation {
         if (!body.ok()) return ticket->answer(body.error());
         std::vector<std::string> blobs;
         for (auto& blob : body.value().blobs) blobs.push_back(std::move(blob.bytes));
-        parts.services.submit_signed(
+        ticket->services->submit_signed(
             std::move(body.value().transaction.bytes), call.operation->transaction.kind,
             std::move(blobs), call.dry_run, call.deadline_unix_ms, done(ticket, call.operation));
     }
@@ -391,7 +429,9 @@ struct Gateway::Implementation {
     RateLimits rates{parts.services.clock(), parts.rate_rules};
     Salts salts{parts.services.random()};
     boost::asio::thread_pool pool;
-    HeightWaits waits{parts.services.listeners(), pool};
+    std::mutex waits_mutex{};
+    bool is_stopped = false;
+    std::map<NodeServices*, std::unique_ptr<HeightWaits>> waits{};  ///< by chain
 };
 
 Gateway::Gateway(const Parts& parts) : implementation_(std::make_unique<Implementation>(parts)) {}
@@ -418,8 +458,8 @@ void Gateway::handle(const std::shared_ptr<HttpExchange>& exchange) {
                                  "Try again in a second."},
                            trace));
     }
-    implementation_->dispatch(std::make_shared<Implementation::Ticket>(implementation_->figures,
-                                                                       exchange, std::move(trace)));
+    implementation_->dispatch(std::make_shared<Implementation::Ticket>(
+        implementation_->figures, implementation_->parts.services, exchange, std::move(trace)));
 }
 
 const GatewayFigures& Gateway::figures() const {
@@ -431,7 +471,7 @@ void Gateway::set_in_flight_max(std::uint32_t count) {
 }
 
 void Gateway::stop() {
-    implementation_->waits.stop();
+    implementation_->stop_waits();
     implementation_->pool.join();
 }
 

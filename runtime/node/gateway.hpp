@@ -33,13 +33,15 @@ class Gateway {
 
     /// Everything outlives the gateway.
     struct Parts {
-        NodeServices& services;
+        NodeServices& services;  ///< of the chain that a request means which names none
         const Access& access;
         std::span<const Binding>
             bindings;  ///< one for each row that a node answers (checked by node.cpp)
         std::uint32_t in_flight_max = limits::http_requests_in_flight_max;
         std::size_t threads = 2;
         RateLimits::Rules rate_rules{};
+        /// The chain of that name, which stays as long as the gateway; none: there is but one.
+        std::function<Result<NodeServices*>(std::string_view name)> find_chain{};
     };
     explicit Gateway(const Parts& parts);
     ~Gateway();

@@ -10,6 +10,7 @@
 #include "actors/miner/sessions.hpp"
 #include "actors/node/views.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/node/hosted_chains.hpp"
 #include "runtime/registry/node_operations.hpp"
 #include "runtime/registry/registry.hpp"
 
@@ -80,11 +81,11 @@ void node_resume(NodeServices& services, Call /*call*/, Respond respond) {
 }
 
 void node_identity(NodeServices& services, Call call, Respond respond) {
-    auto& parts = parts_of(services);
-    const auto view = identity_of(
-        parts.peers(), *services.reader(),
-        {.ready = parts.node().facts().is_ready, .now_unix_ms = services.clock().now_unix_ms()},
-        input_text(call.input, "challenge"));
+    auto& node = node_of(services);
+    const auto view =
+        identity_of(node.chains().main().peers(), node.chains().views(),
+                    {.ready = node.facts().is_ready, .now_unix_ms = services.clock().now_unix_ms()},
+                    input_text(call.input, "challenge"));
     if (!view.ok()) return respond(view.error());
     respond(to_json_value(view.value()));
 }
@@ -94,7 +95,26 @@ void node_peers(NodeServices& services, Call /*call*/, Respond respond) {
 }
 
 void chain_list(NodeServices& services, Call /*call*/, Respond respond) {
-    respond(list_of(hosted_chains(parts_of(services).peers(), *services.reader())));
+    respond(list_of(node_of(services).chains().views()));
+}
+
+template <bool is_new>
+void chain_host(NodeServices& services, Call call, Respond respond) {
+    ChainWish wish{.genesis = call.input["genesis"],
+                   .is_new = is_new,
+                   .listen = input_text(call.input, "listen"),
+                   .peers = {},
+                   .dry_run = call.dry_run};
+    if (const auto peers = call.input.find("peers"); peers != call.input.end())
+        wish.peers = peers->get<std::vector<std::string>>();
+    node_of(services).chains().host(std::move(wish),
+                                    [respond = std::move(respond),
+                                     dry_run = call.dry_run](const Result<HostedChainView>& view) {
+                                        if (!view.ok()) return respond(view.error());
+                                        Json answer = to_json_value(view.value());
+                                        if (dry_run) answer["dry_run"] = true;
+                                        respond(std::move(answer));
+                                    });
 }
 
 void chain_validators(NodeServices& services, Call /*call*/, Respond respond) {
@@ -253,6 +273,10 @@ constexpr std::array bindings_table{
     Binding{.name = "node.identity", .query = nullptr, .command = nullptr, .async = &node_identity},
     Binding{.name = "node.peers", .query = nullptr, .command = nullptr, .async = &node_peers},
     Binding{.name = "chain.list", .query = nullptr, .command = nullptr, .async = &chain_list},
+    Binding{
+        .name = "chain.create", .query = nullptr, .command = nullptr, .async = &chain_host<true>},
+    Binding{
+        .name = "chain.join", .query = nullptr, .command = nullptr, .async = &chain_host<false>},
     Binding{.name = "chain.validators",
             .query = nullptr,
             .command = nullptr,

@@ -22,6 +22,7 @@ struct NodeFacts {
 };
 
 class HostedChain;
+class HostedChains;
 
 /// What handlers use of the node, whichever chain a call names; set once before the gateway opens.
 class NodeParts {
@@ -35,6 +36,7 @@ class NodeParts {
     [[nodiscard]] virtual HealthView health(HostedChain& chain) = 0;
     virtual Result<ReloadView> reload_config() = 0;
     [[nodiscard]] virtual DrainGate& drain_gate() = 0;
+    [[nodiscard]] virtual HostedChains& chains() = 0;
 };
 
 /// What they use of the chain that a call names, besides NodeServices.

@@ -4,6 +4,7 @@
 #include <caf/all.hpp>
 
 #include "actors/consensus/sole_validator.hpp"
+#include "actors/coordinator/job.hpp"
 #include "actors/coordinator/state.hpp"
 #include "actors/ledger/book.hpp"
 #include "actors/ledger/state.hpp"
@@ -30,7 +31,8 @@ HostedChain::HostedChain(ChainHost host, ChainHome home)
       rules_(rules_of_chains()),
       sessions_(host_.clock, system_random()),
       liveness_(host_.clock),
-      peers_(home_.peers, replicated_.network(), host_.key),
+      peers_(home_.peers, replicated_.network(), host_.key,
+             [this] { return replicated_.peer_heights(); }),
       probe_(*this, figures_) {}
 
 HostedChain::~HostedChain() {
@@ -43,6 +45,7 @@ Status HostedChain::open() {
         if (!sole.ok()) return sole.error();
     }
     auto opened = open_chain_of_node({.folder = home_.folder,
+                                      .is_default = home_.is_default,
                                       .storage = host_.config.storage,
                                       .genesis = home_.genesis,
                                       .rules = rules_,
@@ -83,8 +86,12 @@ consensus::ChainPort HostedChain::start_chain(caf::actor_system& system) {
              .figures = figures_,
              .on_fatal = host_.on_fatal,
              .block_wait_ms = host_.config.chain.block_wait_ms,
-             .snapshots = snapshot_place(home_.folder, name(), host_.config.chain.checkpoint_blocks,
-                                         host_.on_fatal, host_.on_joined)});
+             .snapshots = snapshot_place({.folder = home_.folder,
+                                          .chain = name(),
+                                          .is_default = home_.is_default,
+                                          .checkpoint_blocks = host_.config.chain.checkpoint_blocks,
+                                          .on_fatal = host_.on_fatal,
+                                          .on_joined = host_.on_joined})});
     }
     return consensus::spawn_chain(system, {.data = *data_,
                                            .node_key = host_.key,
@@ -127,6 +134,17 @@ std::string HostedChain::problem() {
     if (auto apart = replicated_.problem(); !apart.empty()) return apart;
     if (const auto rot = scrub_figures().first_damage) return rot->what + " " + rot->why;
     return probe_.state().problem;
+}
+
+ChainMetrics HostedChain::metrics() const {
+    const auto lost_ms = static_cast<std::int64_t>(home_.genesis.parameters.miner_lost_ms);
+    return {.chain = name(),
+            .is_default = home_.is_default,
+            .figures = figures_,
+            .miners_alive = liveness_.alive_count(lost_ms),
+            .jobs_open = coordinator::load_counters(reader()->state()).open,
+            .scrub = scrub_figures(),
+            .replication = replication()};
 }
 
 void HostedChain::miner_heard(const Address& address) {

@@ -13,6 +13,7 @@
 #include "actors/miner/actor.hpp"
 #include "runtime/node/disk_watch.hpp"
 #include "runtime/node/handlers.hpp"
+#include "runtime/node/metrics_text.hpp"
 #include "runtime/node/peer_directory.hpp"
 #include "runtime/node/probe.hpp"
 #include "runtime/node/replicated_host.hpp"
@@ -38,6 +39,7 @@ struct ChainHome {
     std::string folder{};  ///< holds log-NAME, state, votes-NAME, checkpoints-NAME and `fresh-key`
     consensus::Genesis genesis{};
     config::PeerSection peers{};
+    bool is_default = true;
 };
 
 class HostedChain final : public NodeServices, public ChainParts {
@@ -65,6 +67,7 @@ class HostedChain final : public NodeServices, public ChainParts {
     [[nodiscard]] const consensus::ChainFigures& figures() const { return figures_; }
     [[nodiscard]] const miner::Liveness& heard_miners() const { return liveness_; }
     [[nodiscard]] Scrubber::Figures scrub_figures() const { return scrubber_->figures(); }
+    [[nodiscard]] ChainMetrics metrics() const;
     [[nodiscard]] std::optional<consensus::ReplicationState> replication() const {
         return replicated_.state();
     }

@@ -14,7 +14,7 @@
 #include "runtime/node/bindings.hpp"
 #include "runtime/node/gateway.hpp"
 #include "runtime/node/health.hpp"
-#include "runtime/node/hosted_chain.hpp"
+#include "runtime/node/hosted_chains.hpp"
 #include "runtime/node/identity.hpp"
 #include "runtime/node/metrics_text.hpp"
 #include "runtime/node/stop_signals.hpp"
@@ -63,19 +63,18 @@ class Node final : public NodeParts {
         bindings_ = std::move(bindings).value();
         const Status chain = open_chain();
         if (!chain.ok()) return chain;
-        start_actors();
-        const Status linked = chain_->link();
-        return linked.ok() ? open_gateway() : linked;
+        const Status started = start_actors();
+        return started.ok() ? open_gateway() : started;
     }
 
     void serve() {
         data_bytes_at_start_ = bytes_below(facts_.data_dir);
         facts_.is_ready = true;
-        chain_->probe().look();
-        const std::uint64_t height = chain_->height_at_start();
+        main().probe().look();
+        const std::uint64_t height = main().height_at_start();
         static_cast<void>(supervise::sd_notify("READY=1\nSTATUS=height " + std::to_string(height)));
         spdlog::info("node_ready chain={} height={} socket={} tcp_port={} version={}",
-                     chain_->name(), height, config_.gateway.unix_socket, server_->tcp_port(),
+                     main().name(), height, config_.gateway.unix_socket, server_->tcp_port(),
                      version);
     }
 
@@ -86,16 +85,15 @@ class Node final : public NodeParts {
         facts_.is_ready = false;
         server_->stop_accepting();
         inference_->stop();
-        auto drained = chain_->drain();
-        const bool is_drained = drained.wait_for(drain_timeout) == std::future_status::ready;
-        if (!is_drained)
+        chains_->stop_hosting();
+        if (!chains_->drain(drain_timeout))
             stop_for_storage(Error{ErrorCode::storage_failed, "The chain did not drain in time.",
                                    "The disk does not answer.", ""});
         server_->drain(std::chrono::milliseconds(500));
         gateway_->stop();
         server_.reset();
         stop_actors();
-        spdlog::info("node_stopped height={}", chain_->data().tip().height);
+        spdlog::info("node_stopped height={}", main().data().tip().height);
     }
 
     // ---- NodeParts ----
@@ -117,6 +115,7 @@ class Node final : public NodeParts {
     }
     Result<ReloadView> reload_config() override { return live_config_.reload(); }
     [[nodiscard]] DrainGate& drain_gate() override { return drain_gate_; }
+    [[nodiscard]] HostedChains& chains() override { return *chains_; }
 
   private:
     Status open_chain() {
@@ -130,47 +129,53 @@ class Node final : public NodeParts {
         auto genesis = load_genesis(config_.node.genesis_file, config_.node.chain);
         if (!genesis.ok()) return genesis.error();
         disk_watch_.emplace([path = facts_.data_dir] { return storage::disk_space(path); }, clock_);
-        chain_.emplace(ChainHost{.config = config_,
-                                 .key = *key_,
-                                 .clock = clock_,
-                                 .drain_gate = drain_gate_,
-                                 .disk_watch = *disk_watch_,
-                                 .node = *this,
-                                 .on_fatal = &stop_for_storage,
-                                 .on_joined = [this] { reopens_.ask(); }},
-                       ChainHome{.folder = directory_->path(),
-                                 .genesis = std::move(genesis).value(),
-                                 .peers = config_.peer});
-        return chain_->open();
+        chains_.emplace(ChainHost{.config = config_,
+                                  .key = *key_,
+                                  .clock = clock_,
+                                  .drain_gate = drain_gate_,
+                                  .disk_watch = *disk_watch_,
+                                  .node = *this,
+                                  .on_fatal = &stop_for_storage,
+                                  .on_joined = [this] { reopens_.ask(); }},
+                        directory_->path());
+        return chains_->open({.folder = directory_->path(),
+                              .genesis = std::move(genesis).value(),
+                              .peers = config_.peer});
     }
 
-    void start_actors() {
+    Status start_actors() {
         actor_config_.set("scheduler.policy",
                           caf::atom("sharing"));  // the better tail for sparse requests (measured)
         actor_config_.set("scheduler.max-threads",
                           std::max<std::size_t>(2, std::thread::hardware_concurrency()));
         system_.emplace(actor_config_);
-        chain_->start(*system_);
         inference_.emplace(inference_threads, inference_waiting_max);
+        return chains_->start(*system_);
     }
 
     /// Idempotent. Nobody may ask the actors any more.
     void stop_actors() {
         if (!system_) return;
-        chain_->stop();
+        chains_->stop();
         system_->await_all_actors_done();
     }
 
     Status open_gateway() {
-        access_.emplace(static_cast<std::uint32_t>(::geteuid()), chain_->sessions());
+        access_.emplace(static_cast<std::uint32_t>(::geteuid()));
         auto tokens = resolve_tokens(config_.gateway.tokens, live_config_.environment());
         if (!tokens.ok()) return tokens.error();
         const auto taken = take_tokens(tokens.value());
         if (!taken.ok()) return taken.error();
-        gateway_.emplace(Gateway::Parts{.services = *chain_,
-                                        .access = *access_,
-                                        .bindings = bindings_,
-                                        .in_flight_max = config_.gateway.requests_in_flight_max});
+        gateway_.emplace(
+            Gateway::Parts{.services = main(),
+                           .access = *access_,
+                           .bindings = bindings_,
+                           .in_flight_max = config_.gateway.requests_in_flight_max,
+                           .find_chain = [this](std::string_view name) -> Result<NodeServices*> {
+                               auto chain = chains_->find(name);
+                               if (!chain.ok()) return chain.error();
+                               return chain.value();
+                           }});
         add_plain_routes();
         live_config_.set_appliers(
             {.tokens = [this](const auto& given) { return take_tokens(given); },
@@ -202,7 +207,7 @@ class Node final : public NodeParts {
     Result<bool> take_tokens(const std::vector<RoleToken>& configured) {
         auto own = load_or_make_token(directory_->subpath("api.token"), system_random());
         if (!own.ok()) return own.error();
-        Access next(static_cast<std::uint32_t>(::geteuid()), chain_->sessions());
+        Access next(static_cast<std::uint32_t>(::geteuid()));
         if (const Status added = next.add_token(own.value(), Role::admin); !added.ok())
             return added.error();
         for (const auto& each : configured) {
@@ -222,22 +227,7 @@ class Node final : public NodeParts {
             if (!facts_.is_ready) return readiness(request);  // server_ is not in place
             const Status allowed = check_metrics_reader(request);
             if (!allowed.ok()) return refusal_of(allowed.error());
-            const auto lost_ms =
-                static_cast<std::int64_t>(chain_->data().genesis().parameters.miner_lost_ms);
-            return net::HttpResponse{
-                .status = 200,
-                .headers = {},
-                .body = metrics_text(
-                    {.chain = chain_->figures(),
-                     .gateway = gateway_->figures(),
-                     .http = server_->counters(),
-                     .miners_alive = chain_->heard_miners().alive_count(lost_ms),
-                     .jobs_open = coordinator::load_counters(chain_->reader()->state()).open,
-                     .scrub = chain_->scrub_figures(),
-                     .replication = chain_->replication(),
-                     .uptime_seconds =
-                         static_cast<double>(clock_.monotonic_us() - started_us_) / 1e6}),
-                .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+            return metrics();
         });
         gateway_->add_plain(
             "/openapi.json",
@@ -249,7 +239,7 @@ class Node final : public NodeParts {
     /// On this machine anybody may read figures; where other machines reach us, a token is needed.
     [[nodiscard]] Status check_metrics_reader(const net::HttpRequest& request) const {
         if (!config_.gateway.unsafe_public_bind || request.local_socket) return {};
-        const auto principal = access_->identify(request);
+        const auto principal = access_->identify(request, main().sessions());
         if (!principal.ok()) return principal.error();
         return check_role(principal.value(), Role::viewer, request.local_socket);
     }
@@ -270,20 +260,50 @@ class Node final : public NodeParts {
         return chain.problem();
     }
 
+    net::HttpResponse metrics() {
+        std::vector<ChainMetrics> chains;
+        for (auto* chain : chains_->all()) chains.push_back(chain->metrics());
+        return {
+            .status = 200,
+            .headers = {},
+            .body = metrics_text(
+                {.chains = chains,
+                 .gateway = gateway_->figures(),
+                 .http = server_->counters(),
+                 .uptime_seconds = static_cast<double>(clock_.monotonic_us() - started_us_) / 1e6}),
+            .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+    }
+
+    /// Of the chain that is named, or the default one: others that are not ready do not keep work
+    /// from it.
     net::HttpResponse readiness(const net::HttpRequest& request) {
-        const std::string problem = problem_of(*chain_);
+        const auto* name = request.find_query("chain");
+        const auto found = chains_->find(name == nullptr ? std::string_view() : *name);
+        if (!found.ok()) return refusal_of(found.error());
+        HostedChain& chain = *found.value();
+        const std::string problem = problem_of(chain);
         Json body{{"ready", problem.empty()}};
         if (request.find_query("verbose") != nullptr) {
+            Json chains = Json::array();
+            for (const auto& each : chains_->views()) {
+                chains.push_back(Json{{"chain", each.chain},
+                                      {"height", each.height},
+                                      {"height_known", each.height_known},
+                                      {"sync", std::string(name_of(each.sync))}});
+            }
             body["problem"] = problem;
             body["checks"] = Json{{"serving", facts_.is_ready.load()},
                                   {"draining", drain_gate_.since_unix_ms() != 0},
-                                  {"probe_us", chain_->probe().state().round_trip_us},
-                                  {"chain_height", chain_->figures().height.load()},
-                                  {"pool_operations", chain_->figures().pool_operations.load()}};
+                                  {"probe_us", chain.probe().state().round_trip_us},
+                                  {"chain_height", chain.figures().height.load()},
+                                  {"pool_operations", chain.figures().pool_operations.load()},
+                                  {"chains", std::move(chains)}};
         }
         return {
             .status = problem.empty() ? 200 : 503, .headers = {}, .body = dump_json(body) + "\n"};
     }
+
+    [[nodiscard]] HostedChain& main() const { return chains_->main(); }
 
     const config::NodeConfig config_;
     Wish& reopens_;
@@ -295,7 +315,7 @@ class Node final : public NodeParts {
     std::optional<storage::DataDirectory> directory_{};
     std::optional<crypto::SecretKey> key_{};
     std::optional<DiskWatch> disk_watch_{};
-    std::optional<HostedChain> chain_{};
+    std::optional<HostedChains> chains_{};
     caf::actor_system_config actor_config_{};
     std::optional<caf::actor_system> system_{};
     std::optional<InferenceForward> inference_{};

@@ -35,7 +35,13 @@ PeerView view_of_link(const net::PeerLinkFigures& link) {
 
 std::vector<PeerView> LinkedPeers::peers() const {
     std::vector<PeerView> views;
-    for (const auto& link : network_.figures().links) views.push_back(view_of_link(link));
+    const auto heights = heights_();
+    for (const auto& link : network_.figures().links) {
+        auto view = view_of_link(link);
+        const auto told = heights.find(view.public_key);
+        if (told != heights.end()) view.height = told->second;
+        views.push_back(std::move(view));
+    }
     std::sort(views.begin(), views.end(),
               [](const PeerView& a, const PeerView& b) { return a.name < b.name; });
     return views;

@@ -1,5 +1,6 @@
 #include "runtime/node/replicated_host.hpp"
 
+#include <algorithm>
 #include <caf/all.hpp>
 
 #include "runtime/node/identity.hpp"
@@ -76,6 +77,16 @@ void ReplicatedHost::stop_writer() {
 std::optional<consensus::ReplicationState> ReplicatedHost::state() const {
     if (!writer_) return std::nullopt;
     return replication_.get();
+}
+
+std::map<PublicKey, std::uint64_t> ReplicatedHost::peer_heights() const {
+    std::map<PublicKey, std::uint64_t> heights;
+    const auto told = replication_.get().position.peer_heights;
+    const std::size_t count = std::min(told.size(), config_.members.size());
+    for (std::size_t i = 0; i < count; ++i) {
+        if (told[i] != 0) heights.emplace(config_.members[i].key, told[i]);
+    }
+    return heights;
 }
 
 std::string ReplicatedHost::problem() const {

@@ -3,6 +3,7 @@
 // What a node needs to keep a chain together with others: the journal of its votes, the writer, the
 // links, and the actor that they serve.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,8 @@ class ReplicatedHost {
     [[nodiscard]] const PeerNetwork& network() const { return network_; }
     /// Nothing where the chain is kept by this node alone.
     [[nodiscard]] std::optional<consensus::ReplicationState> state() const;
+    /// As the chain's validators last said; without those that said nothing.
+    [[nodiscard]] std::map<PublicKey, std::uint64_t> peer_heights() const;
     /// Why nothing can become final here; empty when it can, or when the chain needs nobody else.
     [[nodiscard]] std::string problem() const;
 

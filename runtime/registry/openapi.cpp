@@ -152,7 +152,8 @@ Json plain_body(const Operation& row, std::span<const std::string_view> in_path)
 }
 
 Json common_headers(const Operation& row) {
-    Json list = Json::array({{{"$ref", "#/components/parameters/account"}}});
+    Json list = Json::array({{{"$ref", "#/components/parameters/account"}},
+                             {{"$ref", "#/components/parameters/chain"}}});
     if (row.kind == OperationKind::command)
         list.push_back({{"$ref", "#/components/parameters/idempotency_key"}});
     if (row.dry_run) list.push_back({{"$ref", "#/components/parameters/dry_run"}});
@@ -216,6 +217,12 @@ Json components() {
              {{"account", header("Aitbc-Account", "The account on whose behalf.")},
               {"idempotency_key",
                header("Idempotency-Key", "A repeated command with the same key is done once.")},
+              {"chain",
+               {{"name", "chain"},
+                {"in", "query"},
+                {"required", false},
+                {"description", "Which of the node's chains; its default one if absent."},
+                {"schema", text}}},
               {"dry_run",
                {{"name", "dry_run"},
                 {"in", "query"},

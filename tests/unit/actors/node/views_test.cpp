@@ -66,6 +66,9 @@ class NodeViews : public ::testing::Test {
                               .height = 44},
                              {.name = "node-3", .public_key = third_.public_key()}};
     }
+    [[nodiscard]] std::vector<HostedChainView> chains() const {
+        return {hosted_chain_view(directory_, chain_, {.is_default = true})};
+    }
     crypto::SecretKey own_ = key_of('a'), second_ = key_of('b'), third_ = key_of('c');
     BareChain chain_{};
     TwoPeers directory_{own_};
@@ -75,7 +78,7 @@ class NodeViews : public ::testing::Test {
 TEST_F(NodeViews, the_identity_proves_its_key_for_the_challenge_only) {
     const std::string challenge(identity_challenge_bytes, 'q');
     const auto view =
-        identity_of(directory_, chain_, {.ready = true, .now_unix_ms = 5}, to_hex(challenge));
+        identity_of(directory_, chains(), {.ready = true, .now_unix_ms = 5}, to_hex(challenge));
     ASSERT_TRUE(view.ok());
     EXPECT_TRUE(verify_identity(own_.public_key(), challenge, view.value().proof));
     EXPECT_EQ(view.value().role, "validator");
@@ -83,20 +86,37 @@ TEST_F(NodeViews, the_identity_proves_its_key_for_the_challenge_only) {
     EXPECT_EQ(view.value().peers_known, 2U);
     EXPECT_EQ(view.value().time.ms, 5);
     EXPECT_EQ(view.value().chains[0].genesis, consensus::genesis_hash(chain_.genesis_));
-    const auto unasked = identity_of(directory_, chain_, {}, "");
+    const auto unasked = identity_of(directory_, chains(), {}, "");
     ASSERT_TRUE(unasked.ok());
     EXPECT_TRUE(unasked.value().proof.is_zero());
-    EXPECT_EQ(identity_of(directory_, chain_, {}, "abcd").error().code,
+    EXPECT_EQ(identity_of(directory_, chains(), {}, "abcd").error().code,
               ErrorCode::invalid_argument);
 }
 
 // Breaks if a node that lags looks synced although a peer told it of more.
 TEST_F(NodeViews, the_known_height_is_the_highest_that_anyone_tells) {
-    const auto chains = hosted_chains(directory_, chain_);
-    ASSERT_EQ(chains.size(), 1U);
-    EXPECT_EQ(chains[0].height, 40U);
-    EXPECT_EQ(chains[0].height_known, 44U);
-    EXPECT_TRUE(chains[0].is_validator);
+    const auto told = hosted_chain_view(directory_, chain_, {.is_default = true});
+    EXPECT_EQ(told.height, 40U);
+    EXPECT_EQ(told.height_known, 44U);
+    EXPECT_EQ(told.sync, SyncState::behind);
+    EXPECT_TRUE(told.is_validator);
+    EXPECT_TRUE(told.is_default);
+    EXPECT_EQ(hosted_chain_view(directory_, chain_, {.height_known = 60}).height_known, 60U);
+}
+
+// Breaks if a chain that cannot go on looks well because its height is the highest that is known.
+TEST_F(NodeViews, a_chain_that_cannot_go_on_says_so_before_it_says_how_far_it_is) {
+    directory_.peers_.clear();
+    EXPECT_EQ(hosted_chain_view(directory_, chain_, {}).sync, SyncState::synced);
+    HostedNow now{.reaches_quorum = false};
+    EXPECT_EQ(hosted_chain_view(directory_, chain_, now).sync, SyncState::cut_off);
+    now.is_joining = true;
+    EXPECT_EQ(hosted_chain_view(directory_, chain_, now).sync, SyncState::joining);
+    now.is_failed = true;
+    now.problem = "The port is taken.";
+    const auto failed = hosted_chain_view(directory_, chain_, now);
+    EXPECT_EQ(failed.sync, SyncState::error);
+    EXPECT_EQ(failed.problem, "The port is taken.");
 }
 
 // Breaks if the list of validators hides which of them cannot be reached.

@@ -36,6 +36,10 @@ TEST(ProcessLimits, connections_leave_descriptors_for_the_store) {
     // Together they fit, with what the process itself opens.
     EXPECT_EQ(state_files_that_fit(64), 20U);
     EXPECT_EQ(state_files_that_fit(20'000), 256U);
+    EXPECT_EQ(further_chains_that_fit(4'096, 20'000), 120U);
+    EXPECT_EQ(further_chains_that_fit(4'096, 1'024), 0U) << "the connections have it all";
+    EXPECT_EQ(further_chains_that_fit(256, 1'024), 2U);
+    EXPECT_EQ(further_chains_that_fit(4'096, 0), 0U);
 }
 
 TEST(ProcessLimits, the_descriptor_limit_is_raised_to_what_is_granted) {

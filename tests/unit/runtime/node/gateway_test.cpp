@@ -35,11 +35,16 @@ struct Door {
         for (const auto part : {ledger::bindings(), coordinator::bindings()}) {
             bindings.insert(bindings.end(), part.begin(), part.end());
         }
-        gateway.emplace(Gateway::Parts{.services = node,
-                                       .access = access,
-                                       .bindings = bindings,
-                                       .in_flight_max = 4,
-                                       .threads = 1});
+        gateway.emplace(
+            Gateway::Parts{.services = node,
+                           .access = access,
+                           .bindings = bindings,
+                           .in_flight_max = 4,
+                           .threads = 1,
+                           .find_chain = [this](std::string_view name) -> Result<NodeServices*> {
+                               if (name == "second") return &second;
+                               return Error{ErrorCode::not_found, "No chain.", "", ""};
+                           }});
     }
     static net::HttpRequest request(std::string method, std::string path, std::string body = "") {
         net::HttpRequest made;
@@ -63,7 +68,8 @@ struct Door {
     }
 
     FakeNode node{};
-    Access access{1'000, node.sessions()};
+    FakeNode second{};  ///< another chain of the same node
+    Access access{1'000};
     std::vector<Binding> bindings{};
     std::optional<Gateway> gateway{};
 };
@@ -181,6 +187,53 @@ TEST(Gateway, asking_for_a_height_that_is_not_there_yet_says_so) {
     const auto response = door.ask(request);
     EXPECT_EQ(response.status, 503);
     EXPECT_EQ(Door::code(response), "unavailable");
+}
+
+// Breaks if what is meant for one chain is done on another.
+TEST(Gateway, a_request_goes_to_the_chain_that_it_names_and_to_the_default_one_without_a_name) {
+    Door door;
+    const std::string job = R"({"model":"tiny","data":{"prompt":"hi"}})";
+    auto request = Door::request("POST", "/api/v1/jobs", job);
+    request.query.emplace_back("chain", "second");
+    auto answer = door.send(request);
+    EXPECT_EQ(door.node.proposals_waiting(), 0U);
+    ASSERT_EQ(door.second.proposals_waiting(), 1U);
+    door.second.make_block();
+    EXPECT_EQ(answer.get().status, 200);
+
+    auto listed = Door::request("GET", "/api/v1/jobs");
+    EXPECT_EQ(parse_json(door.ask(listed).body).value()["items"].size(), 0U);
+    listed.query.emplace_back("chain", "second");
+    EXPECT_EQ(parse_json(door.ask(listed).body).value()["items"].size(), 1U);
+}
+
+// Breaks if a slip in a name falls back to the default chain, where it may cost money.
+TEST(Gateway, a_chain_that_is_not_there_is_refused_and_nothing_is_done_elsewhere) {
+    Door door;
+    for (const char* name : {"third", "second%00", "../second", ""}) {
+        auto request =
+            Door::request("POST", "/api/v1/jobs", R"({"model":"tiny","data":{"prompt":"hi"}})");
+        request.query.emplace_back("chain", name);
+        EXPECT_EQ(door.ask(request).status, *name == 0 ? 422 : 404) << name;
+    }
+    EXPECT_EQ(door.node.proposals_waiting(), 0U);
+    EXPECT_EQ(door.second.proposals_waiting(), 0U);
+}
+
+// Breaks if a block of one chain wakes those who wait for the height of another.
+TEST(Gateway, a_minimum_height_is_that_of_the_chain_that_is_named) {
+    Door door;
+    door.second.advance(1'000);
+    auto request = Door::request("GET", "/api/v1/jobs");
+    request.query.emplace_back("chain", "second");
+    request.query.emplace_back("min_height", std::to_string(door.second.chain.height + 1));
+    auto answer = door.send(request);
+    door.node.chain.height += 10;
+    door.node.make_block();
+    EXPECT_EQ(answer.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+    ++door.second.chain.height;
+    door.second.make_block();
+    EXPECT_EQ(answer.get().status, 200);
 }
 
 }  // namespace
