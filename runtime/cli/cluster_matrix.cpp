@@ -32,7 +32,8 @@ std::vector<SeenPeer> read_peers(const Json& answer) {
                          .why = text_in(item, "why"),
                          .rtt_us = optional_integer(item, "rtt_us"),
                          .clock_skew_us = optional_integer(item, "clock_skew_us"),
-                         .version = text_in(item, "version")});
+                         .version = text_in(item, "version"),
+                         .height = optional_integer(item, "height")});
     }
     return peers;
 }
@@ -102,6 +103,7 @@ Json link_json(const SeenPeer& peer) {
                 {"rtt_us", peer.rtt_us ? Json(*peer.rtt_us) : Json(nullptr)},
                 {"clock_skew_us", peer.clock_skew_us ? Json(*peer.clock_skew_us) : Json(nullptr)},
                 {"version", peer.version},
+                {"height", peer.height ? Json(*peer.height) : Json(nullptr)},
                 {"why", peer.why.empty() ? Json(nullptr) : Json(peer.why)}};
 }
 

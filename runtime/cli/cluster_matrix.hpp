@@ -18,6 +18,7 @@ struct SeenPeer {
     std::optional<std::int64_t> rtt_us{};
     std::optional<std::int64_t> clock_skew_us{};
     std::string version{};
+    std::optional<std::int64_t> height{};  ///< highest block that it told of
 };
 
 /// One node that was asked.

@@ -60,7 +60,8 @@ Result<Json> call_node(Session& session, const Operation& operation, const Json&
     if (!node.ok()) return node.error();
     auto call = session.call_options(operation.kind == OperationKind::command);
     if (!call.ok()) return call.error();
-    if (operation.kind != OperationKind::command) call.value().dry_run = false;
+    if (operation.kind != OperationKind::command && !operation.dry_run)
+        call.value().dry_run = false;
     return node.value()->call(operation, input, call.value());
 }
 
@@ -73,7 +74,7 @@ Result<Json> call_node(Session& session, std::string_view operation, const Json&
 void remember(Session& session, const Json& answer) {
     auto account = session.account_or_none();
     if (!account.ok() || account.value().empty()) return;
-    const auto kept = session.last_ids().remember(account.value(), answer);
+    const auto kept = session.last_ids().remember(session.last_ids_key(account.value()), answer);
     if (!kept.ok()) session.detail(kept.error().what + " " + kept.error().why);
 }
 

@@ -84,7 +84,7 @@ Result<std::string> by_prefix(Session& session, const IdKind& kind, const std::s
 Result<std::string> last_of(Session& session, const IdKind& kind) {
     auto account = session.account_or_none();
     if (!account.ok()) return account.error();
-    return session.last_ids().find(account.value(), kind.parameter);
+    return session.last_ids().find(session.last_ids_key(account.value()), kind.parameter);
 }
 
 Error none_named(const IdKind& kind, const Operation& operation) {

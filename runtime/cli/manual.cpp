@@ -114,6 +114,7 @@ std::string environment_section() {
            tagged("AITBC_NODE, AITBC_URL", "Node to talk to, as --node takes it.") +
            tagged("AITBC_CONTEXT", "Context to use, as --context takes it.") +
            tagged("AITBC_TOKEN", "Token for a node over TCP.") +
+           tagged("AITBC_CHAIN", "Chain of the node, as --chain takes it.") +
            tagged("AITBC_WALLET", "Wallet to use instead of the active one.") +
            tagged("AITBC_WALLET_PASSWORD", "Its password, where no file holds it.") +
            tagged("AITBC_SECTION__KEY",

@@ -140,6 +140,7 @@ Result<Answer> become(Session& session, const Request& request, const std::strin
     auto program = supervise::find_node_program();
     if (!program.ok()) return program.error();
     add_option(own, "--node", text_in(request.local, "node", session.options.node));
+    add_option(own, "--chain", session.chain());
     if (with_wallet_key) {
         auto descriptor = key_descriptor(session);
         if (!descriptor.ok()) return descriptor.error();
@@ -179,7 +180,9 @@ Result<Answer> start(Session& session, const Request& request) {
     if (engine == "ollama") {
         return become_ollama_miner(session, request, true, text_in(request.local, "engine_url"));
     }
-    const bool elsewhere = request.local.contains("node") || !session.options.node.empty();
+    // The miner in the background is the one that `aitbc up` supervises, on the default chain.
+    const bool elsewhere =
+        request.local.contains("node") || !session.options.node.empty() || !session.chain().empty();
     if (flag_in(request.local, "foreground") || elsewhere) {
         return become(session, request, "miner", {}, !session.options.wallet.empty());
     }

@@ -33,7 +33,7 @@ std::string usual_genesis(const std::vector<LookedAt>& nodes, const std::string&
         for (const auto& node : nodes) {
             if (!node.probe.identity || is_ours(node) != ours) continue;
             for (const auto& one : node.probe.identity->chains) {
-                if (one.name == chain) count(one);
+                if (one.name == chain && !one.genesis.empty()) count(one);
             }
         }
         // Those that are known to be strangers have a say only where nobody else is there.
@@ -89,10 +89,21 @@ Cell cell_of(const LookedAt& node, const std::string& name, const SeenChain& see
                                     [&](const ProbedChain& one) { return one.name == name; });
     if (found == chains.end()) return {};
     Json facts{{"chain", name}, {"height", found->height}, {"genesis", found->genesis}};
+    if (found->genesis.empty()) {
+        facts["lag"] = nullptr;
+        facts["status"] = "error";
+        return {.text = "error: not open", .facts = std::move(facts)};
+    }
     if (found->genesis != seen.genesis) {
         facts["lag"] = nullptr;
         facts["status"] = "error";
         return {.text = "error: another genesis", .facts = std::move(facts)};
+    }
+    if (found->sync == "cut_off" || found->sync == "joining") {
+        facts["lag"] = seen.height - std::min(seen.height, found->height);
+        facts["status"] = found->sync;
+        const std::string word = found->sync == "joining" ? "joining at " : "cut off at ";
+        return {.text = word + std::to_string(found->height), .facts = std::move(facts)};
     }
     const std::string state = sync_text(found->height, seen.height);
     const bool is_synced = found->height >= seen.height;

@@ -81,6 +81,10 @@ net::HttpCall NodeClient::prepare(std::string method, std::string target,
     net::HttpCall call;
     call.method = std::move(method);
     call.target = std::move(target);
+    if (!options_.chain.empty()) {
+        call.target += (call.target.find('?') == std::string::npos ? "?chain=" : "&chain=") +
+                       net::percent_encode(options_.chain);
+    }
     call.deadline_ms = options.timeout_ms + options.answer_slack_ms;
     call.headers.push_back({"accept", "application/json"});
     call.headers.push_back({"aitbc-timeout-ms", std::to_string(options.timeout_ms)});

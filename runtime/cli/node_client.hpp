@@ -31,6 +31,7 @@ class NodeClient {
   public:
     struct Options {
         std::string token{};  ///< bearer token; empty over the unix socket
+        std::string chain{};  ///< goes with each request; empty: the node's default one
         std::stop_token stop{};
         std::function<void(const std::string&)> trace{};  ///< called with a line for each request
     };

@@ -28,10 +28,12 @@ Result<ProbedChain> read_chain(const Json& json) {
     ProbedChain chain{.name = text_in(json, "chain"),
                       .genesis = text_in(json, "genesis"),
                       .height = count_in(json, "height"),
-                      .height_known = count_in(json, "height_known")};
+                      .height_known = count_in(json, "height_known"),
+                      .sync = text_in(json, "sync")};
     // The name becomes a column, the genesis is compared: neither may be just any text.
     if (!config::is_peer_name(chain.name)) return not_of_a_node("It has a chain without a name.");
-    if (!fixed_from_hex<Hash>(chain.genesis).ok())
+    const bool is_open = chain.sync != "error";
+    if (!fixed_from_hex<Hash>(chain.genesis).ok() && (is_open || !chain.genesis.empty()))
         return not_of_a_node("Its chain " + chain.name + " has no genesis hash.");
     chain.height_known = std::max(chain.height, chain.height_known);
     return chain;
@@ -98,6 +100,10 @@ Complaint complaint_about(const NodeProbe& probe) {
                 "`aitbc doctor` on its machine says what holds it up."};
     }
     for (const auto& chain : identity.chains) {
+        if (chain.sync == "error") {
+            return {"Its chain " + chain.name + " is not open, or without its links.",
+                    "`aitbc chain list` on its machine says why."};
+        }
         if (chain.height_known <= chain.height + lag_max) continue;
         return {"It is " + std::to_string(chain.height_known - chain.height) +
                     " blocks behind on " + chain.name + ".",

@@ -32,6 +32,7 @@ struct ProbedChain {
     std::string genesis{};
     std::uint64_t height = 0;
     std::uint64_t height_known = 0;
+    std::string sync{};  ///< the node's own word: synced, behind, joining, cut_off, error
 };
 
 /// What a node says of itself; every text is checked and bounded.

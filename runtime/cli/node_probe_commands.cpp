@@ -246,6 +246,7 @@ Result<NodeClient> client_of(Session& session, const NodeEntry& entry) {
     }
     if (session.options.verbosity > 1)
         settings.trace = [&session](const std::string& line) { session.detail(line); };
+    settings.chain = session.chain();
     return NodeClient(endpoint_of(entry), std::move(settings));
 }
 

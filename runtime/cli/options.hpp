@@ -32,7 +32,8 @@ struct GlobalOptions {
     bool watch = false;
     std::string idempotency_key{};
     std::string context{};
-    std::string node{};  ///< endpoint
+    std::string node{};   ///< endpoint
+    std::string chain{};  ///< of the node; empty: its default one
     std::string token_file{};
     std::string data_dir{};
     std::string wallet{};

@@ -40,7 +40,12 @@ Result<Json> verify_receipt_text(std::string_view receipt, const consensus::Gene
 Result<TrustedGenesis> trusted_genesis(Session& session) {
     auto config = session.configuration();
     if (!config.ok()) return config.error();
-    const std::string& file = config.value()->values.node.genesis_file;
+    const auto& node = config.value()->values.node;
+    const std::string named = session.chain();
+    const bool is_default = named.empty() || named == node.chain;
+    const std::string file =
+        is_default ? node.genesis_file
+                   : config::layout_of(node.data_dir).chains + "/" + named + "/genesis.json";
     std::error_code failure;
     // A genesis file on this machine speaks for the local node's chain; one of another node does
     // not.

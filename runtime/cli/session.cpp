@@ -47,6 +47,16 @@ bool Session::is_local() const {
     return named_endpoint().empty();
 }
 
+std::string Session::chain() const {
+    if (!options.chain.empty()) return options.chain;
+    return std::string(config::find_variable(console.environment, "AITBC_CHAIN"));
+}
+
+std::string Session::last_ids_key(const std::string& account) const {
+    const std::string named = chain();
+    return named.empty() ? account : account + "@" + named;
+}
+
 Result<net::HttpEndpoint> Session::endpoint() {
     const std::string text = named_endpoint();
     if (!text.empty()) return net::parse_http_endpoint(text);
@@ -72,6 +82,7 @@ Result<NodeClient> Session::new_node_client(std::string own_token) {
     NodeClient::Options settings;
     settings.stop = console.stop;
     settings.token = std::move(own_token);
+    settings.chain = chain();
     if (!where.value().is_unix && settings.token.empty()) {
         auto secret = configured_token();
         if (!secret.ok()) return secret.error();

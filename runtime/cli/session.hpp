@@ -42,6 +42,8 @@ class Session {
     Result<NodeClient*> node();
     /// True when commands go to the node of this machine's data directory.
     [[nodiscard]] bool is_local() const;
+    /// The chain that is named, by option or AITBC_CHAIN; empty: the node's default one.
+    [[nodiscard]] std::string chain() const;
     /// A second connection, for streams beside requests or with a token of its own.
     Result<NodeClient> new_node_client(std::string token = {});
     Result<wallet::WalletStore*> wallets();
@@ -52,6 +54,8 @@ class Session {
     /// Asks for the password where none is configured.
     Result<crypto::SecretKey> unlock(const wallet::WalletFacts& wallet);
     LastIds& last_ids() { return last_ids_; }
+    /// Under what an account's last ids of the chain in use are kept.
+    [[nodiscard]] std::string last_ids_key(const std::string& account) const;
     [[nodiscard]] const config::Paths& paths() const { return paths_; }
 
     /// For calls on behalf of the wallet in use; commands get an idempotency key.

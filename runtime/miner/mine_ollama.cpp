@@ -57,7 +57,7 @@ int run_mine_ollama(const MineOllamaOptions& options, crypto::SecretKey key,
     if (!model.ok()) return fail(model.error());
 
     StageLog observer(system_clock(), model.value(), &print);
-    NodeSession session(options.node, std::move(key), {});
+    NodeSession session(options.node, std::move(key), {.chain = options.chain});
     // A person who names a wrong address wants to hear of it; a service waits for its node.
     const Status opened = options.continuous ? wait_for_node(session, observer, signals.drain(),
                                                              system_pause(), system_random())

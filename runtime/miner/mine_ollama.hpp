@@ -21,6 +21,7 @@ struct MineOllamaOptions {
     std::string ollama_url = ollama_url_default;
     OllamaDeadlines deadlines{};
     net::HttpEndpoint node{};
+    std::string chain{};  ///< of the node; empty: its default one
     std::uint32_t wait_s = 15;
     std::int64_t drain_ms = 10'000;
 };

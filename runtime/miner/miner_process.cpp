@@ -111,7 +111,7 @@ int run_miner(const MinerProcessOptions& options, crypto::SecretKey key,
     if (!server.ok()) return fail(server.error());
     spdlog::info("inference_port_opened url={}", server.value()->url());
 
-    NodeSession session(options.node, std::move(key), {});
+    NodeSession session(options.node, std::move(key), {.chain = options.chain});
     LogObserver observer;
     const Status opened =
         wait_for_node(session, observer, signals.drain(), system_pause(), system_random());

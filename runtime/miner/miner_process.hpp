@@ -16,6 +16,7 @@ namespace ait::miner_process {
 struct MinerProcessOptions {
     config::NodeConfig config{};
     net::HttpEndpoint node{};
+    std::string chain{};  ///< of the node; empty: its default one
     std::int64_t drain_ms = 10'000;
 };
 

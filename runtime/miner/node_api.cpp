@@ -1,5 +1,8 @@
 #include "runtime/miner/node_api.hpp"
 
+#include "net/http_target.hpp"
+#include "runtime/base/assert.hpp"
+
 namespace ait::miner_process {
 namespace {
 
@@ -7,14 +10,16 @@ constexpr std::size_t answer_bytes_max = 96U * 1024 * 1024;  ///< a full poll of
 
 }  // namespace
 
-NodeConnection::NodeConnection(net::HttpEndpoint endpoint)
+NodeConnection::NodeConnection(net::HttpEndpoint endpoint, const std::string& chain)
     : client_(std::move(endpoint), {.response_bytes_max = answer_bytes_max,
                                     .user_agent = "aitbc-miner",
-                                    .unavailable_next = "Start the node: aitbc up"}) {}
+                                    .unavailable_next = "Start the node: aitbc up"}),
+      query_(chain.empty() ? "" : "?chain=" + net::percent_encode(chain)) {}
 
 Result<Json> NodeConnection::ask(const NodeCall& call, std::stop_token stop) {
+    AIT_ASSERT(call.target.find('?') == std::string::npos);
     net::HttpCall request{.method = call.method,
-                          .target = call.target,
+                          .target = call.target + query_,
                           .headers = {{"aitbc-timeout-ms", std::to_string(call.deadline_ms)}},
                           .body = call.body,
                           .deadline_ms = call.deadline_ms};

@@ -23,13 +23,15 @@ struct NodeCall {
 /// One user at a time. Any thread.
 class NodeConnection {
   public:
-    explicit NodeConnection(net::HttpEndpoint endpoint);
+    /// `chain`: of the node; empty: its default one.
+    explicit NodeConnection(net::HttpEndpoint endpoint, const std::string& chain = {});
 
     /// The answer's JSON. Errors: the node's own, those of HttpClient, malformed.
     Result<Json> ask(const NodeCall& call, std::stop_token stop);
 
   private:
     net::HttpClient client_;
+    const std::string query_;  ///< goes with each target, none of which has one of its own
 };
 
 /// The fields of T in an answer that may hold more. Error: malformed.

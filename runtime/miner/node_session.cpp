@@ -62,10 +62,10 @@ std::string submission_key(std::string_view kind, std::string_view job_id, std::
 NodeSession::NodeSession(net::HttpEndpoint endpoint, crypto::SecretKey key, Parts parts)
     : key_(std::move(key)),
       address_(crypto::to_text(crypto::address_of(key_.public_key()))),
-      parts_(parts),
-      polls_(endpoint),
-      beats_(endpoint),
-      submits_(endpoint) {}
+      parts_(std::move(parts)),
+      polls_(endpoint, parts_.chain),
+      beats_(endpoint, parts_.chain),
+      submits_(endpoint, parts_.chain) {}
 
 NodeSession::~NodeSession() = default;
 

@@ -68,6 +68,7 @@ class NodeSession final : public MinerSession {
         const Clock* clock = &system_clock();
         Random* random = &system_random();
         Pause* pause = &system_pause();
+        std::string chain{};  ///< of the node; empty: its default one
     };
     NodeSession(net::HttpEndpoint endpoint, crypto::SecretKey key, Parts parts);
     ~NodeSession() override;
@@ -100,7 +101,8 @@ class NodeSession final : public MinerSession {
   private:
     /// A connection and the right to use it.
     struct Lane {
-        explicit Lane(const net::HttpEndpoint& endpoint) : connection(endpoint) {}
+        Lane(const net::HttpEndpoint& endpoint, const std::string& chain)
+            : connection(endpoint, chain) {}
         std::mutex mutex{};
         NodeConnection connection;
     };

@@ -19,9 +19,9 @@ namespace ait::miner_process {
 namespace {
 
 constexpr std::string_view usage =
-    "aitbcd --role miner -- [--node ENDPOINT] [--key-fd N]; "
+    "aitbcd --role miner -- [--node ENDPOINT] [--chain NAME] [--key-fd N]; "
     "aitbcd --role mine-ollama -- --model NAME --key-fd N [--continuous] [--jobs N] "
-    "[--ollama-url URL] [--node ENDPOINT] [--wait SECONDS] [--ollama-connect MS] "
+    "[--ollama-url URL] [--node ENDPOINT] [--chain NAME] [--wait SECONDS] [--ollama-connect MS] "
     "[--ollama-first-byte MS] [--ollama-idle MS] [--ollama-total MS]";
 constexpr std::uint64_t jobs_most = 1'000'000'000;
 constexpr std::uint64_t key_fd_most = 65'535;
@@ -40,6 +40,7 @@ Error misused(std::string why) {
 /// What may follow "--" on aitbcd's command line.
 struct Arguments {
     std::string node{};
+    std::string chain{};
     std::optional<std::uint64_t> key_fd{};
     std::string model{};
     std::string ollama_url = ollama_url_default;
@@ -103,6 +104,8 @@ Result<Arguments> read_arguments(const std::vector<std::string>& words,
         const std::string& value = words[++i];
         if (flag == "--node") {
             arguments.node = value;
+        } else if (flag == "--chain") {
+            arguments.chain = value;
         } else if (flag == "--model") {
             arguments.model = value;
         } else if (flag == "--ollama-url") {
@@ -128,7 +131,8 @@ Result<crypto::SecretKey> key_of(const Arguments& arguments, const config::NodeC
 }  // namespace
 
 int run_miner_role(const config::LoadedConfig& config, const std::vector<std::string>& words) {
-    constexpr std::array<std::string_view, 3> allowed{"--node", "--key-fd", "--foreground"};
+    constexpr std::array<std::string_view, 4> allowed{"--node", "--chain", "--key-fd",
+                                                      "--foreground"};
     const auto arguments = read_arguments(words, allowed);
     if (!arguments.ok()) return fail(arguments.error());
     const auto node = node_of(arguments.value(), config.values);
@@ -139,18 +143,19 @@ int run_miner_role(const config::LoadedConfig& config, const std::vector<std::st
                    log_form_from_name(config.values.node.log_format));
     auto key = key_of(arguments.value(), config.values);
     if (!key.ok()) return fail(key.error());
-    const int status = run_miner({.config = config.values, .node = node.value()},
-                                 std::move(key).value(), signals.value());
+    const int status =
+        run_miner({.config = config.values, .node = node.value(), .chain = arguments.value().chain},
+                  std::move(key).value(), signals.value());
     spdlog::shutdown();
     return status;
 }
 
 int run_mine_ollama_role(const config::LoadedConfig& config,
                          const std::vector<std::string>& words) {
-    constexpr std::array<std::string_view, 11> allowed{
-        "--model",       "--continuous", "--jobs",           "--ollama-url",        "--node",
-        "--wait",        "--key-fd",     "--ollama-connect", "--ollama-first-byte", "--ollama-idle",
-        "--ollama-total"};
+    constexpr std::array<std::string_view, 12> allowed{
+        "--chain",       "--model",       "--continuous", "--jobs",           "--ollama-url",
+        "--node",        "--wait",        "--key-fd",     "--ollama-connect", "--ollama-first-byte",
+        "--ollama-idle", "--ollama-total"};
     const auto arguments = read_arguments(words, allowed);
     if (!arguments.ok()) return fail(arguments.error());
     const Arguments& given = arguments.value();
@@ -168,6 +173,7 @@ int run_mine_ollama_role(const config::LoadedConfig& config,
                             .ollama_url = given.ollama_url,
                             .deadlines = given.deadlines,
                             .node = node.value(),
+                            .chain = given.chain,
                             .wait_s = static_cast<std::uint32_t>(given.wait_s)},
                            std::move(key).value(), signals.value());
 }

@@ -102,6 +102,21 @@ TEST(CliArguments, odd_and_older_spellings_work) {
     for (const auto& line : lines) expect_line(line);
 }
 
+// Breaks if a command is about another chain than the one that was typed, or if a row that means
+// something else by the word loses it to the global option.
+TEST(CliArguments, a_chain_is_named_on_any_command_but_those_that_have_their_own) {
+    for (const Words& line : {Words{"wallet", "balance", "--chain", "ait-lab"},
+                              Words{"--chain-id=ait-lab", "wallet", "balance"}}) {
+        const auto parsed = parse_arguments(line);
+        ASSERT_TRUE(parsed.ok()) << shown(line) << parsed.error().what;
+        EXPECT_EQ(parsed.value().options.chain, "ait-lab") << shown(line);
+    }
+    const auto init = parse_arguments(Words{"cluster", "init", "--chain", "ait-lab"});
+    ASSERT_TRUE(init.ok());
+    EXPECT_EQ(init.value().options.chain, "");
+    ASSERT_NE(init.value().find("chain"), nullptr);
+}
+
 // Breaks if an option of every command works in some places of the line only.
 TEST(CliArguments, global_options_work_anywhere_on_the_line) {
     const std::vector<Words> lines{
