@@ -12,15 +12,12 @@ import time
 import cluster_net
 import harness
 import wire
-from cluster_commands import init, start_nodes, stop_nodes
-from harness import ROOT, SUPPLY_MICRO, SYNTHETIC, UnixConnection
+from chains_together import DEVNET, HEALTH, LAB, faucet_genesis, three_nodes
+from harness import ROOT, SUPPLY_MICRO, SYNTHETIC
 from miners import Client, Miner
 from scripted import Account
 from story import micro, until
 
-LAB = "ait-lab"
-HEALTH = "ait-healthchain"
-DEVNET = "ait-devnet"
 HOSTED_MAX = 16
 
 
@@ -39,14 +36,6 @@ class OnChain:
 
     def get(self, path, **options):
         return self.http("GET", path, **options).json()
-
-
-def faucet_genesis(home, name):
-    document = json.loads((ROOT / "configs/genesis/ait-devnet.json").read_text())
-    document["chain"] = name
-    path = home.work / f"{name}.json"
-    path.write_text(json.dumps(document))
-    return path
 
 
 def hosted(home):
@@ -378,148 +367,6 @@ def there_is_a_bound(story, home, node):
         (rows["ait-b0"], ran.err),
     )
     broken.write_text(whole)
-
-
-# ---- three nodes ----
-
-
-def at(home, node, *words, **options):
-    return home.run("--data-dir", node["data_dir"], *words, **options)
-
-
-def ask_faucet(node, chain, name):
-    connection = UnixConnection(f"{node['data_dir']}/node.sock", 30)
-    address = wire.Signer(wire.blake2b(name.encode())).address
-    connection.request(
-        "POST",
-        f"/api/v1/faucet?chain={chain}",
-        json.dumps({"amount": "5", "address": address}),
-        {"Content-Type": "application/json"},
-    )
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
-
-
-def cells_of(home, chain):
-    """Cells of one chain's column of `node chains`, by node; None where it cannot be had."""
-    ran = home.run("node", "chains", "-o", "json")
-    if ran.code != 0:
-        return {}
-    return {row["node"]: row.get(chain, "-") for row in ran.json()["items"]}
-
-
-def three_nodes(story, home):
-    story.chapter("Three nodes that keep two chains together and follow a third")
-    made = init(home, "c", "--nodes", 3, "--dev", "--crash-tolerant", "--register")
-    nodes = made["items"]
-    processes = start_nodes(story, home, made)
-    genesis = json.loads((ROOT / "configs/genesis/ait-devnet.json").read_text())
-    genesis["chain"] = HEALTH
-    genesis["parameters"]["fault_model"] = "crash"
-    genesis["validators"] = [
-        {"name": node["name"], "public_key": node["public_key"], "weight": 1} for node in nodes
-    ]
-    file = home.work / "health.json"
-    file.write_text(json.dumps(genesis))
-    ports = {node["name"]: 7900 + index for index, node in enumerate(nodes)}
-    peers = {
-        node["name"]: f"{node['name']}={node['public_key']}@127.0.0.1:{ports[node['name']]}"
-        for node in nodes
-    }
-    taken = at(home, nodes[0], "chain", "create", file, "--listen", "127.0.0.1:7800",
-               "--peers", peers["node-2"])  # fmt: skip
-    story.check(
-        taken.code == 5 and "7800" in taken.err,
-        "a port that another chain listens on is refused before anything is made",
-        taken.err,
-    )
-    for node in nodes:
-        others = ",".join(text for name, text in peers.items() if name != node["name"])
-        ran = at(home, node, "chain", "create", "--genesis", file, "--listen",
-                 f"127.0.0.1:{ports[node['name']]}", "--peers", others)  # fmt: skip
-        story.need(ran.code == 0, f"{node['name']} begins {HEALTH}", ran.err)
-    story.need(
-        until(lambda: ask_faucet(nodes[0], HEALTH, "a") == 200, 30),
-        "the three agree on its first block",
-        home.log_tails(),
-    )
-    for index, node in enumerate(nodes):
-        for chain in (DEVNET, HEALTH):
-            story.quiet_check(
-                ask_faucet(node, chain, f"{index}") == 200, f"{node['name']} takes work of {chain}"
-            )
-    lone = json.loads(faucet_genesis(home, LAB).read_text())
-    lone["validators"] = genesis["validators"][:1]
-    (home.work / "lone.json").write_text(json.dumps(lone))
-    ran = at(home, nodes[0], "chain", "create", "lone.json", "--listen", "127.0.0.1:7910",
-             "--peers", peers["node-2"].replace("7901", "7911"))  # fmt: skip
-    story.need(ran.code == 0, f"node-1 begins {LAB} alone, for followers", ran.err)
-    story.need(ask_faucet(nodes[0], LAB, "first") == 200, "and makes a block of it")
-    ran = at(home, nodes[1], "chain", "join", "lone.json", "--listen", "127.0.0.1:7911",
-             "--peers", peers["node-1"].replace("7900", "7910"))  # fmt: skip
-    story.need(ran.code == 0, "node-2 joins it", ran.err)
-    story.check(
-        until(lambda: ask_faucet(nodes[1], LAB, "second") == 200, 30),
-        "the follower has fetched it and takes work, which the validator puts into a block",
-        home.log_tails(),
-    )
-    matrix_tells(story, home)
-    links = at(home, nodes[0], "node", "peers", "--chain", HEALTH, "-o", "json").json()["items"]
-    story.check(
-        len(links) == 2
-        and all(link["is_connected"] and link["height"] for link in links)
-        and len(at(home, nodes[0], "node", "peers", "--chain", LAB, "-o", "json").json()["items"])
-        == 1,
-        "each chain has links of its own, which tell the peers' heights",
-        links,
-    )
-    one_comes_back(story, home, nodes, processes)
-    stop_nodes(home, processes)
-
-
-def matrix_tells(story, home):
-    def whole():
-        cells = [cells_of(home, chain) for chain in (DEVNET, HEALTH, LAB)]
-        return cells if all(cell.startswith("synced ") for cell in cells[1].values()) else None
-
-    cells = until(whole, 30)
-    story.check(
-        bool(cells)
-        and len(cells[1]) == 3
-        and cells[2]["node-1"].startswith("synced ")
-        and cells[2]["node-2"].startswith("synced ")
-        and cells[2]["node-3"] == "-",
-        "`node chains` is a matrix of nodes and chains with heights",
-        cells,
-    )
-    story.say(home.run("node", "chains").out)
-
-
-def one_comes_back(story, home, nodes, processes):
-    processes[1].kill()
-    processes[1].wait()
-    for index in range(3):
-        story.quiet_check(ask_faucet(nodes[0], HEALTH, f"late {index}") == 200, "two go on")
-    ran = home.run("node", "chains")
-    story.check(
-        ran.code == 13 and "error: dead" in ran.out, "the matrix shows the dead one", ran.out
-    )
-    processes[1] = home.start(
-        "--config", f"{nodes[1]['data_dir']}/node.toml", log="process-again.log"
-    )
-    heights = {}
-
-    def caught_up():
-        for chain in (DEVNET, HEALTH, LAB):
-            heights[chain] = cells_of(home, chain)
-        both = [cells["node-2"] == cells["node-1"] for cells in heights.values() if cells]
-        return len(both) == 3 and all(both)
-
-    story.check(
-        until(caught_up, 40), "killed and started again, a node catches up on all three", heights
-    )
 
 
 def tell(story, home, arguments):
