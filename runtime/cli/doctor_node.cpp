@@ -223,6 +223,33 @@ void examine_jobs(Session& session, const Json& health, Findings& findings) {
 
 }  // namespace
 
+/// Chains besides the default one, each with what the node says of it.
+void examine_further_chains(Session& session, Findings& findings) {
+    const auto listed = call_node(session, "chain.list", Json::object());
+    if (!listed.ok()) return session.detail("no list of chains: " + listed.error().what);
+    for (const auto& row : items_of(listed.value())) {
+        if (flag_in(row, "is_default")) continue;
+        const std::string name = text_at(row, "chain");
+        const std::string sync = text_at(row, "sync");
+        Finding finding{.check = "chain " + name};
+        finding.what = sync + " at height " + std::to_string(count_at(row, "height"));
+        if (sync == "error") {
+            finding.status = Health::fail;
+            finding.why = text_at(row, "problem");
+            finding.next = "aitbc admin logs --level warn";
+        } else if (sync == "cut_off") {
+            finding.status = Health::fail;
+            finding.why = "Too few of its validators are reached for anything to become final.";
+            finding.next = "aitbc chain validators --chain " + name;
+        } else if (sync != "synced") {
+            finding.status = Health::warn;
+            finding.why = "It catches up by itself.";
+            finding.next = "aitbc chain list --watch";
+        }
+        findings.push_back(std::move(finding));
+    }
+}
+
 bool examine_node(Session& session, Findings& findings) {
     if (!session.options.timeout_ms) session.options.timeout_ms = answer_ms_max;
     auto answer = call_node(session, "node.health", Json::object());
@@ -244,6 +271,7 @@ bool examine_node(Session& session, Findings& findings) {
     findings.push_back(std::move(node));
     examine_version(health, findings);
     examine_chain(session, health, findings);
+    examine_further_chains(session, findings);
     examine_replay(health, findings);
     examine_load(health, findings);
     examine_storage(health, findings);

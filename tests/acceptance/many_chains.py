@@ -366,6 +366,15 @@ def there_is_a_bound(story, home, node):
         "a chain with a damaged folder says so and holds up no other",
         (rows["ait-b0"], ran.err),
     )
+    told = home.run("doctor", "-o", "json")
+    findings = {one["check"]: one for one in told.json()["items"]}
+    story.check(
+        told.code == 9
+        and findings["chain ait-b0"]["status"] == "fail"
+        and findings[f"chain {LAB}"]["status"] == "ok",
+        "and `aitbc doctor` names it",
+        told.out + told.err,
+    )
     broken.write_text(whole)
 
 
