@@ -19,6 +19,7 @@ Json view_of(const Context& context, bool is_current) {
                 {"current", is_current},
                 {"node", or_null(context.node)},
                 {"token_file", or_null(context.token_file)},
+                {"chain", or_null(context.chain)},
                 {"wallet", or_null(context.wallet)},
                 {"output_format", or_null(context.output_format)}};
 }
@@ -73,6 +74,7 @@ Result<Context> context_of(Session& session, const Request& request) {
     Context context{.name = text_in(request.local, "name"),
                     .node = text_in(request.local, "node"),
                     .token_file = text_in(request.local, "token_file"),
+                    .chain = text_in(request.local, "chain"),
                     .wallet = text_in(request.local, "wallet"),
                     .output_format = text_in(request.local, "output_format")};
     if (!is_name(context.name) || context.name == default_context) {

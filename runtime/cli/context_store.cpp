@@ -27,6 +27,7 @@ Context context_of(const std::string& name, const Json& fields) {
     return {.name = name,
             .node = text_of(fields, "node"),
             .token_file = text_of(fields, "token_file"),
+            .chain = text_of(fields, "chain"),
             .wallet = text_of(fields, "wallet"),
             .output_format = text_of(fields, "output_format")};
 }
@@ -38,6 +39,7 @@ Json fields_of(const Context& context) {
     };
     put("node", context.node);
     put("token_file", context.token_file);
+    put("chain", context.chain);
     put("wallet", context.wallet);
     put("output_format", context.output_format);
     return fields;
@@ -142,6 +144,7 @@ Status apply_context(GlobalOptions& options, const config::Environment& environm
     };
     fill(options.node, context->node, {"AITBC_NODE", "AITBC_URL"});
     fill(options.token_file, context->token_file, {"AITBC_TOKEN"});
+    fill(options.chain, context->chain, {"AITBC_CHAIN"});
     fill(options.wallet, context->wallet, {"AITBC_WALLET"});
     if (options.output_given || context->output_format.empty()) return {};
     auto format = parse_output_format(context->output_format);

@@ -1,8 +1,8 @@
 #pragma once
 
-// Contexts: a node, a token, a wallet and a form of output under one name, so that a person who
-// works with several nodes says `--context prod` once instead of four options each time. They hold
-// names of token files, never tokens.
+// Contexts: a node, one of its chains, a token, a wallet and a form of output under one name, so
+// that a person who works with several nodes says `--context prod` once instead of five options
+// each time. They hold names of token files, never tokens.
 
 #include <string>
 #include <string_view>
@@ -22,6 +22,7 @@ struct Context {
     std::string name{};
     std::string node{};  ///< endpoint; empty = the local node
     std::string token_file{};
+    std::string chain{};  ///< of the node; empty = its default one
     std::string wallet{};
     std::string output_format{};
 };

@@ -93,7 +93,9 @@ TEST_F(Comfort, contexts_are_made_chosen_shown_and_forgotten) {
 }
 
 TEST_F(Comfort, a_chosen_context_weighs_more_than_the_environment_the_current_one_less) {
-    ASSERT_EQ(run_line({"context", "add", "a", "--node", "http://a:1", "--wallet", "wa"}), 0);
+    ASSERT_EQ(run_line({"context", "add", "a", "--node", "http://a:1", "--wallet", "wa", "--chain",
+                        "ait-lab"}),
+              0);
     ASSERT_EQ(run_line({"context", "add", "b", "--node", "http://b:1", "--use"}), 0);
     const auto paths = config::default_paths(console_.environment);
     auto environment = console_.environment;
@@ -105,6 +107,7 @@ TEST_F(Comfort, a_chosen_context_weighs_more_than_the_environment_the_current_on
     ASSERT_TRUE(apply_context(chosen, environment, paths).ok());
     EXPECT_EQ(chosen.node, "http://a:1");
     EXPECT_EQ(chosen.wallet, "wa");
+    EXPECT_EQ(chosen.chain, "ait-lab");
     GlobalOptions flagged{.context = "a", .node = "http://f:1"};
     ASSERT_TRUE(apply_context(flagged, environment, paths).ok());
     EXPECT_EQ(flagged.node, "http://f:1");
