@@ -90,6 +90,21 @@ struct HostedChainView {
     }
 };
 
+/// A chain that this node hosts no more; nothing of it is deleted.
+struct LeftChainView {
+    std::string chain{};
+    std::uint64_t height = 0;
+    std::string folder{};
+    static constexpr auto fields() {
+        using T = LeftChainView;
+        return std::tuple{field("chain", &T::chain, "Name."),
+                          field("height", &T::height, "Last applied block here."),
+                          field("folder", &T::folder,
+                                "What is kept; to host it again, join it with its "
+                                "genesis after a restart.")};
+    }
+};
+
 /// What a node says of itself to anyone who asks.
 struct IdentityView {
     std::string name{};

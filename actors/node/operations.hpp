@@ -35,6 +35,12 @@ inline constexpr Parameter chain_peers{
     .flags = "--peer",
     .repeated = true,
     .bytes_max = 512};
+inline constexpr std::array chain_leave{
+    Parameter{.name = "name",
+              .presence = Presence::required,
+              .help = "Chain to host no more; not the default one.",
+              .positional = true,
+              .bytes_max = limits::name_bytes_max}};
 inline constexpr std::array chain_create{chain_genesis_document, chain_listen, chain_peers};
 
 inline constexpr Parameter node_name{.name = "node",
@@ -271,6 +277,16 @@ inline constexpr std::array cluster_operations{
               .response = &schema_of<HostedChainView>,
               .examples = "aitbc chain join --genesis health.json --listen 10.0.0.8:7801 --peers "
                           "node-1=KEY@10.0.0.5:7801"},
+    Operation{.name = "chain.leave",
+              .kind = OperationKind::local,
+              .summary = "Host a chain no more, now and after each start; its folder stays.",
+              .role = Role::admin,
+              .cli = "chain leave",
+              .cli_aliases = "blockchain leave;chain remove",
+              .rest = {"POST", "/api/v1/chains/leave"},
+              .parameters = rows::chain_leave,
+              .response = &schema_of<LeftChainView>,
+              .examples = "aitbc chain leave ait-healthchain"},
     Operation{
         .name = "chain.validators",
         .summary = "List who votes on the chain, with what stake, and whom this node reaches.",

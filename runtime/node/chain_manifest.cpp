@@ -203,4 +203,13 @@ Status write_manifest(const std::string& folder, const ChainManifest& manifest) 
                                        dump_json_pretty(to_json_value(manifest)) + "\n", file_mode);
 }
 
+Status withdraw_manifest(const std::string& folder) {
+    std::error_code failure;
+    fs::rename(folder + "/chain.json", folder + "/left.json", failure);
+    if (!failure) return storage::posix_file_system().sync_directory(folder);
+    return Error{ErrorCode::storage_failed, "The chain's manifest cannot be put aside.",
+                 folder + "/chain.json: " + failure.message() + ".",
+                 "Give the node's user the right to write there."};
+}
+
 }  // namespace ait::node

@@ -84,5 +84,7 @@ struct PrepareFacts {
 Status prepare_chain(const std::string& folder, const ChainPlan& plan, const PrepareFacts& facts);
 /// From here on the chain is hosted.
 Status write_manifest(const std::string& folder, const ChainManifest& manifest);
+/// And from here on no more; the manifest stays as left.json. Error: storage_failed.
+Status withdraw_manifest(const std::string& folder);
 
 }  // namespace ait::node

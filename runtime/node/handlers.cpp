@@ -117,6 +117,15 @@ void chain_host(NodeServices& services, Call call, Respond respond) {
                                     });
 }
 
+void chain_leave(NodeServices& services, Call call, Respond respond) {
+    node_of(services).chains().leave(
+        input_text(call.input, "name"),
+        [respond = std::move(respond)](const Result<LeftChainView>& view) {
+            if (!view.ok()) return respond(view.error());
+            respond(to_json_value(view.value()));
+        });
+}
+
 void chain_validators(NodeServices& services, Call /*call*/, Respond respond) {
     respond(list_of(validators_of(parts_of(services).peers(), *services.reader())));
 }
@@ -277,6 +286,7 @@ constexpr std::array bindings_table{
         .name = "chain.create", .query = nullptr, .command = nullptr, .async = &chain_host<true>},
     Binding{
         .name = "chain.join", .query = nullptr, .command = nullptr, .async = &chain_host<false>},
+    Binding{.name = "chain.leave", .query = nullptr, .command = nullptr, .async = &chain_leave},
     Binding{.name = "chain.validators",
             .query = nullptr,
             .command = nullptr,

@@ -57,8 +57,10 @@ class HostedChain final : public NodeServices, public ChainParts {
     void start(caf::actor_system& system);
     /// After start(): the links to the chain's other nodes. Errors: those of PeerNetwork::start.
     Status link();
-    /// Takes nothing new; ready when what was taken is done.
+    /// Takes nothing new; ready when what was taken is done. Once.
     std::future<void> drain();
+    /// After drain(), where the node goes on without the chain: its peers lose it, its actors idle.
+    void unlink() { replicated_.stop_links(); }
     /// Idempotent. Nobody may ask any more; the actors end soon, and the chain outlives them.
     void stop();
 

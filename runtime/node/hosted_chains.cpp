@@ -14,6 +14,7 @@ namespace ait::node {
 namespace {
 
 constexpr std::string_view hosting_kind = "chain.host";
+constexpr std::chrono::seconds leave_timeout{10};
 
 HostedChainView view_of(const HostedChain& chain, bool is_default, const std::string& problem) {
     HostedNow now{.is_default = is_default, .is_failed = !problem.empty(), .problem = problem};
@@ -133,12 +134,19 @@ bool HostedChains::drain(std::chrono::milliseconds at_most) {
 
 void HostedChains::stop() {
     stop_hosting();
-    for (auto* chain : all()) chain->stop();
+    if (main_) main_->stop();
+    for (const auto& entry : further_) {
+        if (entry->chain) entry->chain->stop();
+    }
 }
 
 std::vector<HostedChains::EntryPtr> HostedChains::entries() const {
     const std::shared_lock lock(mutex_);
-    return further_;
+    std::vector<EntryPtr> staying;
+    for (const auto& entry : further_) {
+        if (!entry->has_left) staying.push_back(entry);
+    }
+    return staying;
 }
 
 std::vector<HostedChain*> HostedChains::all() const {
@@ -154,7 +162,7 @@ Result<HostedChain*> HostedChains::find(std::string_view name) const {
     if (name.empty() || name == main_->name()) return main_.get();
     const std::shared_lock lock(mutex_);
     for (const auto& entry : further_) {
-        if (entry->plan.genesis.chain != name) continue;
+        if (entry->plan.genesis.chain != name || entry->has_left) continue;
         if (entry->chain) return entry->chain.get();
         return Error{ErrorCode::unavailable, "The chain " + std::string(name) + " is not open.",
                      entry->problem, "See the node's log: aitbc admin logs"};
@@ -187,40 +195,93 @@ std::vector<HostedChainView> HostedChains::views() const {
 }
 
 void HostedChains::host(ChainWish wish, Done done) {
-    const Status begun = begin_hosting(wish, done);
+    const Status admitted = host_.drain_gate.admit(hosting_kind);
+    if (!admitted.ok()) return done(admitted.error());
+    const Status begun = begin_change([this, wish = std::move(wish), done] {
+        auto hosted = host_now(wish);
+        end_change();
+        done(std::move(hosted));
+    });
     if (!begun.ok()) done(begun.error());
 }
 
-Status HostedChains::begin_hosting(ChainWish& wish, Done& done) {
-    const Status admitted = host_.drain_gate.admit(hosting_kind);
-    if (!admitted.ok()) return admitted;
+void HostedChains::leave(std::string name, Left done) {
+    const Status begun = begin_change([this, name = std::move(name), done] {
+        auto left = leave_now(name);
+        end_change();
+        done(std::move(left));
+    });
+    if (!begun.ok()) done(begun.error());
+}
+
+Status HostedChains::begin_change(std::function<void()> work) {
     const std::lock_guard lock(hosting_mutex_);
     if (is_ending_) {
         return Error{ErrorCode::unavailable, "The node is stopping.", "",
                      "Ask again when it runs."};
     }
-    if (is_hosting_) {
-        return Error{ErrorCode::overloaded, "Another chain is being opened.",
-                     "One is opened at a time.", "Try again in a second."};
+    if (is_changing_) {
+        return Error{ErrorCode::overloaded, "Another chain is being opened or left.",
+                     "One is at a time.", "Try again in a second."};
     }
-    is_hosting_ = true;
-    boost::asio::post(opener_, [this, wish = std::move(wish), done = std::move(done)] {
-        auto hosted = host_now(wish);
-        {
-            const std::lock_guard over(hosting_mutex_);
-            is_hosting_ = false;
-        }
-        done(std::move(hosted));
-    });
+    is_changing_ = true;
+    boost::asio::post(opener_, std::move(work));
     return {};
+}
+
+void HostedChains::end_change() {
+    const std::lock_guard lock(hosting_mutex_);
+    is_changing_ = false;
+}
+
+std::size_t HostedChains::further_count() const {
+    const std::shared_lock lock(mutex_);
+    return further_.size();
+}
+
+HostedChains::EntryPtr HostedChains::find_further(std::string_view name) const {
+    const std::shared_lock lock(mutex_);
+    for (const auto& entry : further_) {
+        if (entry->plan.genesis.chain == name) return entry;
+    }
+    return nullptr;
+}
+
+Result<LeftChainView> HostedChains::leave_now(const std::string& name) {
+    if (name == main_->name()) {
+        return Error{ErrorCode::conflict, "The default chain cannot be left.",
+                     "The node runs on " + name + ".",
+                     "Configure another: node.chain and node.genesis_file."};
+    }
+    const auto found = find(name);
+    if (!found.ok() && found.error().code == ErrorCode::not_found) return found.error();
+    const EntryPtr entry = find_further(name);
+    const std::string folder = folder_of(name);
+    const Status withdrawn = withdraw_manifest(folder);
+    if (!withdrawn.ok()) return withdrawn.error();
+    {
+        const std::unique_lock lock(mutex_);
+        entry->has_left = true;
+    }
+    LeftChainView view{.chain = name, .folder = folder};
+    if (entry->chain) {
+        // What was taken is answered; what cannot become final in time is not waited for.
+        static_cast<void>(entry->chain->drain().wait_for(leave_timeout));
+        entry->chain->unlink();
+        view.height = entry->chain->reader()->height();
+    }
+    spdlog::info("chain_left chain={} height={} folder={}", name, view.height, folder);
+    return view;
 }
 
 Status HostedChains::check_room(const ChainPlan& plan) const {
     const auto& name = plan.genesis.chain;
-    const auto listed = entries();
-    bool is_there = name == main_->name();
-    for (const auto& entry : listed) is_there = is_there || entry->plan.genesis.chain == name;
-    if (is_there) {
+    const EntryPtr present = find_further(name);
+    if (present && present->has_left) {
+        return Error{ErrorCode::conflict, "The chain " + name + " was left just now.",
+                     "Its folder is open until the node starts anew.", "Restart the node first."};
+    }
+    if (present || name == main_->name()) {
         return Error{ErrorCode::conflict, "This node hosts a chain " + name + " already.", "",
                      "Look at it: aitbc chain info --chain " + name};
     }
@@ -228,9 +289,11 @@ Status HostedChains::check_room(const ChainPlan& plan) const {
     const std::size_t fitting = std::min<std::size_t>(
         hosted_chains_max,
         1 + further_chains_that_fit(host_.config.gateway.connections_max, descriptors));
-    if (listed.size() + 1 < fitting) return {};
+    // One that was left still has its files open.
+    const std::size_t count = 1 + further_count();
+    if (count < fitting) return {};
     return Error{ErrorCode::limit_reached, "This node can host no further chain.",
-                 "It has " + std::to_string(listed.size() + 1) + "; the program hosts " +
+                 "It has " + std::to_string(count) + "; the program hosts " +
                      std::to_string(hosted_chains_max) + " at most, and the " +
                      std::to_string(descriptors) + " files that it may have open suffice for " +
                      std::to_string(fitting) + ".",

@@ -43,7 +43,7 @@ class HostedChains {
     /// By name; the default one for an empty name. Errors: not_found, unavailable (it could not be
     /// opened).
     [[nodiscard]] Result<HostedChain*> find(std::string_view name) const;
-    /// All that are open, the default one first.
+    /// All that are open and have not been left, the default one first.
     [[nodiscard]] std::vector<HostedChain*> all() const;
     /// How each is, the default one first.
     [[nodiscard]] std::vector<HostedChainView> views() const;
@@ -54,11 +54,19 @@ class HostedChains {
     using Done = std::function<void(Result<HostedChainView>)>;
     void host(ChainWish wish, Done done);
 
+    /// Hosts it no more, now and after each start: it is drained and its links end, and its folder
+    /// is kept. Until the node starts anew the folder stays open, so it cannot be hosted again.
+    /// `done` as above. Errors: not_found, conflict (the default one), storage_failed, unavailable,
+    /// overloaded.
+    using Left = std::function<void(Result<LeftChainView>)>;
+    void leave(std::string name, Left done);
+
   private:
     struct Entry {
         ChainPlan plan{};
         std::unique_ptr<HostedChain> chain{};  ///< null: it could not be opened
         std::string problem{};                 ///< why it is not open or not linked
+        bool has_left = false;                 ///< nobody finds it any more
     };
     using EntryPtr = std::shared_ptr<Entry>;
 
@@ -66,8 +74,13 @@ class HostedChains {
     [[nodiscard]] std::unique_ptr<HostedChain> make(const ChainPlan& plan) const;
     [[nodiscard]] std::string folder_of(const std::string& name) const;
     [[nodiscard]] std::vector<EntryPtr> entries() const;
-    /// Takes both where it begins. Errors: those of host() that need no look at the wish.
-    Status begin_hosting(ChainWish& wish, Done& done);
+    /// One change at a time: has `work` run, which calls end_change(). Errors: unavailable,
+    /// overloaded.
+    Status begin_change(std::function<void()> work);
+    void end_change();
+    Result<LeftChainView> leave_now(const std::string& name);
+    [[nodiscard]] EntryPtr find_further(std::string_view name) const;
+    [[nodiscard]] std::size_t further_count() const;
     Result<HostedChainView> host_now(const ChainWish& wish);
     [[nodiscard]] Status check_room(const ChainPlan& plan) const;
     /// Starts its actors and links and shows it.
@@ -77,10 +90,10 @@ class HostedChains {
     const std::string data_dir_;
     std::unique_ptr<HostedChain> main_{};
     caf::actor_system* system_ = nullptr;
-    mutable std::shared_mutex mutex_{};  ///< over further_
+    mutable std::shared_mutex mutex_{};  ///< over further_ and what of it has left
     std::vector<EntryPtr> further_{};
     std::mutex hosting_mutex_{};  ///< over the two that follow
-    bool is_hosting_ = false;
+    bool is_changing_ = false;
     bool is_ending_ = false;
     boost::asio::thread_pool opener_{1};
 };

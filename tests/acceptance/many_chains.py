@@ -376,6 +376,24 @@ def there_is_a_bound(story, home, node):
         told.out + told.err,
     )
     broken.write_text(whole)
+    left = home.query("chain", "leave", "ait-b0")
+    story.check(
+        "ait-b0" not in hosted(home)
+        and (home.data / "chains/ait-b0/genesis.json").exists()
+        and left["folder"].endswith("/chains/ait-b0"),
+        "`chain leave` takes it from the list and keeps its folder",
+        left,
+    )
+    height = home.query("chain", "leave", LAB)["height"]
+    gone = home.run("wallet", "balance", "--chain", LAB)
+    node.kill()
+    node.start()
+    again = home.query("chain", "create", home.data / "chains" / LAB / "genesis.json")
+    story.check(
+        gone.code == 3 and again["height"] == height > 0 and LAB in hosted(home),
+        "one that was left and is hosted again has all that it had",
+        (gone, again, height),
+    )
 
 
 def tell(story, home, arguments):

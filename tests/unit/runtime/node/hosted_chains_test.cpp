@@ -67,6 +67,15 @@ class BareNode final : public NodeParts {
         if (answer.wait_for(patience) == std::future_status::ready) return answer.get();
         return Error{ErrorCode::deadline_exceeded, "No answer came.", "", ""};
     }
+    Result<LeftChainView> leave(const std::string& chain) {
+        auto answered = std::make_shared<std::promise<Result<LeftChainView>>>();
+        auto answer = answered->get_future();
+        chains_->leave(chain, [answered](Result<LeftChainView> view) {
+            answered->set_value(std::move(view));
+        });
+        if (answer.wait_for(patience) == std::future_status::ready) return answer.get();
+        return Error{ErrorCode::deadline_exceeded, "No answer came.", "", ""};
+    }
     /// The same, until no other is being opened.
     Result<HostedChainView> host_in_turn(const ChainWish& wanted) {
         for (;;) {
@@ -158,6 +167,48 @@ TEST(HostedChains, one_that_cannot_be_opened_says_so_and_holds_up_no_other) {
     EXPECT_EQ(views[2].sync, SyncState::synced);
     EXPECT_EQ(node.host(BareNode::wish("ait-bad")).error().code, ErrorCode::conflict)
         << "it may still hold what is wanted back";
+}
+
+// Breaks if a chain that was left takes work or comes back by itself, or if its data is lost.
+TEST(HostedChains, what_is_left_is_gone_for_all_but_its_folder_and_can_be_hosted_again) {
+    const storage::TemporaryDirectory directory;
+    Hash genesis{};
+    Json document;
+    {
+        BareNode node(directory.path());
+        const auto view = node.host(BareNode::wish("ait-second"));
+        ASSERT_TRUE(view.ok());
+        genesis = view.value().genesis;
+        HostedChain& chain = *node.chains().find("ait-second").value();
+        document = to_json_value(chain.data().genesis());
+        EXPECT_EQ(node.leave("ait-first").error().code, ErrorCode::conflict);
+        EXPECT_EQ(node.leave("ait-third").error().code, ErrorCode::not_found);
+        const auto left = node.leave("ait-second");
+        ASSERT_TRUE(left.ok()) << left.error().why;
+        EXPECT_TRUE(std::filesystem::exists(left.value().folder + "/genesis.json"));
+        EXPECT_EQ(node.chains().find("ait-second").error().code, ErrorCode::not_found);
+        EXPECT_EQ(names_of(node.chains()), Names{"ait-first"});
+        EXPECT_EQ(node.leave("ait-second").error().code, ErrorCode::not_found);
+        EXPECT_EQ(node.host(BareNode::wish("ait-second")).error().code, ErrorCode::conflict);
+        std::promise<ErrorCode> refused;  // who still holds it is refused
+        chain.propose(
+            {.kind = "job.submit", .deadline_unix_ms = INT64_MAX},
+            [&refused](const Result<consensus::Applied>& answer) {
+                refused.set_value(answer.ok() ? ErrorCode::internal : answer.error().code);
+            });
+        EXPECT_EQ(refused.get_future().get(), ErrorCode::unavailable);
+        EXPECT_TRUE(node.chains().drain(patience)) << "the rest ends in order";
+    }
+    BareNode node(directory.path());
+    EXPECT_EQ(names_of(node.chains()), Names{"ait-first"});
+    auto again = BareNode::wish("ait-second");
+    again.genesis = document;
+    const auto back = node.host(again);
+    ASSERT_TRUE(back.ok()) << back.error().why;
+    EXPECT_EQ(back.value().genesis, genesis);
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path() + "/chains")) {
+        EXPECT_EQ(entry.path().filename().string(), "ait-second") << "nothing was put aside";
+    }
 }
 
 // Breaks if a node that drains or stops begins something new.
