@@ -10,6 +10,7 @@
 #include "runtime/base/bytes.hpp"
 #include "runtime/base/limits.hpp"
 #include "storage/chain_store_inside.hpp"
+#include "storage/layer_tables.hpp"
 
 namespace ait::storage {
 namespace {
@@ -134,13 +135,26 @@ Status ChainStore::Implementation::flush() {
             failure = store_failed(written.error());
         return written;
     }
-    unsynced_bytes += flushing.bytes();
     std::swap(done, flushing);
     flushed_height = flushing_height;
     return {};
 }
 
 Status ChainStore::Implementation::write_layer(const Layer& layer,
+                                               std::optional<std::uint64_t> layer_height) {
+    if (!layer_height.has_value() || layer.bytes() < options.tables_bytes_least)
+        return write_batch(layer, layer_height);
+    if (unsynced_bytes > 0) {
+        // Tables survive a loss of power at once, so the blocks before them have to.
+        const auto status = database.rocks->SyncWAL();
+        if (!status.ok()) return from_rocksdb(status, "sync its log");
+        unsynced_bytes = 0;
+    }
+    return ingest_layer(database, layer,
+                        {prefix, stamp_key(), std::string(height_key), *layer_height});
+}
+
+Status ChainStore::Implementation::write_batch(const Layer& layer,
                                                std::optional<std::uint64_t> layer_height) {
     rocksdb::WriteBatch batch(layer.bytes());
     std::string key = prefix;
@@ -172,6 +186,7 @@ Status ChainStore::Implementation::write_layer(const Layer& layer,
     write_options.disableWAL = false;
     status = database.rocks->Write(write_options, &batch);
     if (!status.ok()) return from_rocksdb(status, "write blocks");
+    unsynced_bytes += layer.bytes();
     return {};
 }
 

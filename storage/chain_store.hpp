@@ -114,8 +114,9 @@ struct Page {
 };
 
 struct StoreOptions {
-    std::uint32_t flush_interval_ms = 250;
-    std::size_t flush_bytes = 8U * 1024 * 1024;           ///< flushes before the interval is over
+    std::uint32_t flush_interval_ms = 500;
+    std::size_t flush_bytes = 16U * 1024 * 1024;          ///< flushes before the interval is over
+    std::size_t tables_bytes_least = 2U * 1024 * 1024;    ///< of a flush that makes tables itself
     std::size_t unflushed_bytes_max = 64U * 1024 * 1024;  ///< publish() refuses beyond
     /// State keys to keep in memory whole (resident_keys.hpp).
     std::vector<std::string> resident_prefixes{};

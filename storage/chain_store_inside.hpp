@@ -51,7 +51,9 @@ struct ChainStore::Implementation {
     /// What waits goes into the layer that is flushed. Needs an empty one, and `gate` held alone.
     void begin_flushing();
     void take_image();
+    /// Under flush_mutex.
     Status write_layer(const Layer& layer, std::optional<std::uint64_t> layer_height);
+    Status write_batch(const Layer& layer, std::optional<std::uint64_t> layer_height);
     void run_flusher();
     void stop_flusher();
     [[nodiscard]] LayeredColumn column(Column which, bool keeps_failure) const;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/base/assert.hpp"
+#include "storage/layer_tables.hpp"
 #include "storage/rocks.hpp"
 #include "storage/table_check.hpp"
 
@@ -71,6 +72,8 @@ rocksdb::ColumnFamilyOptions column_options(Column which,
     // Most look-ups of a write path ask for what is not there: is this id, this key new?
     options.memtable_prefix_bloom_size_ratio = 0.02;
     options.memtable_whole_key_filtering = true;
+    // Tables of a layer are large and few, and a miss in one costs a look at its filter.
+    options.level0_file_num_compaction_trigger = 8;
     const bool is_bulky = which == Column::blocks || which == Column::blobs;
     options.compression = rocksdb::kLZ4Compression;
     if (is_bulky) options.bottommost_compression = rocksdb::kZSTD;
@@ -243,6 +246,8 @@ Result<std::unique_ptr<Database>> Database::open_files(const std::string& direct
     if (!synced.ok()) return synced.error();
     auto checked = check_format(*implementation);
     if (!checked.ok()) return checked.error();
+    auto emptied = clear_incoming(*env, directory);
+    if (!emptied.ok()) return emptied.error();
     std::unique_ptr<Database> database(new Database(std::move(implementation)));
     auto cleared = clear_suspicion(*database, env, directory);
     if (!cleared.ok()) return cleared.error();

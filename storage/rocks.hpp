@@ -3,6 +3,7 @@
 #include <rocksdb/db.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct Database::Implementation {
     std::unique_ptr<rocksdb::DB> rocks;
     std::array<rocksdb::ColumnFamilyHandle*, column_count> columns{};
     StorageFatal on_fatal;
+    std::atomic<std::uint64_t> next_incoming{0};  ///< names of tables that are being made
 };
 
 /// One chain's part of one table, without the chain's prefix. A failed read goes to the database's
