@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <caf/all.hpp>
 #include <deque>
+#include <iterator>
 
+#include "actors/consensus/open_block.hpp"
 #include "actors/consensus/sole_validator.hpp"
 #include "actors/consensus/submissions.hpp"
 #include "actors/supervision.hpp"
@@ -68,11 +70,15 @@ LogWriter::behavior_type log_writer(LogWriter::pointer self,
     };
 }
 
-/// One operation of the block in flight, with what to answer when it is durable.
-struct Waiting {
-    SubmissionPtr submission{};
-    Applied applied{};
+/// A block at the log writer, or durable and not yet published.
+struct BlockInFlight {
+    std::shared_ptr<SealedBlock> sealed{};
+    std::vector<PendingAnswer> answers{};
+    bool is_durable = false;
 };
+
+/// Beyond these the store is behind, and operations wait unexecuted.
+constexpr std::size_t blocks_in_flight_max = 2;
 
 using Self = caf::typed_event_based_actor<caf::reacts_to<Submit>, caf::reacts_to<Durable>,
                                           caf::reacts_to<Wake>, caf::reacts_to<Gathered>,
@@ -88,49 +94,58 @@ class Chain {
         arm_timer();
     }
 
-    void on_submit(const SubmissionPtr& submission) {
-        if (drained_) {
-            return submission->answer(node_is_stopping());
-        }
-        if (submission->dry_run()) return predict(submission);
-        if (pool_.size() >= limits::mempool_transactions_max ||
-            pool_bytes_ + submission->bytes() > limits::mempool_bytes_max) {
-            ++services_.figures.overloaded_total;
-            return submission->answer(pool_is_full());
-        }
-        pool_bytes_ += submission->bytes();
-        pool_.push_back(submission);
-        services_.figures.pool_operations = pool_.size();
-        gather();
+    void on_submit(const std::vector<SubmissionPtr>& submissions) {
+        for (const auto& submission : submissions) take_in(submission);
+        services_.figures.pool_operations = pool_size();
+        services_.figures.pool_bytes = pool_bytes_;
+        advance();
     }
 
     void on_durable(std::uint64_t height) {
-        AIT_ASSERT(in_flight_ != nullptr);
-        AIT_ASSERT(in_flight_->block.header.height == height);
-        is_durable_ = true;
+        for (auto& block : in_flight_) {
+            if (block.sealed->block.header.height == height) block.is_durable = true;
+        }
         publish();
     }
 
     void on_wake() {
         armed_until_unix_ms_ = 0;
-        if (is_durable_) return publish();
-        seal();
+        publish();
+        if (in_flight_.empty()) seal();
         arm_timer();
     }
 
     void on_gathered() {
         is_gathering_ = false;
         expected_ = 1;
-        seal();
+        if (in_flight_.empty()) seal();
     }
 
     void on_drain(std::function<void()> drained) {
         drained_ = std::move(drained);
-        seal();
+        if (in_flight_.empty()) seal();
         finish_drain();
     }
 
   private:
+    void take_in(const SubmissionPtr& submission) {
+        if (drained_) return submission->answer(node_is_stopping());
+        if (submission->dry_run()) return predict(submission);
+        if (pool_size() >= limits::mempool_transactions_max ||
+            pool_bytes_ + submission->bytes() > limits::mempool_bytes_max) {
+            ++services_.figures.overloaded_total;
+            return submission->answer(pool_is_full());
+        }
+        pool_of(*submission).push_back(submission);
+        pool_bytes_ += submission->bytes();
+    }
+
+    [[nodiscard]] std::deque<SubmissionPtr>& pool_of(const Submission& submission) {
+        return std::holds_alternative<VerifiedTransaction>(submission.operation()) ? signed_
+                                                                                   : items_;
+    }
+    [[nodiscard]] std::size_t pool_size() const { return signed_.size() + items_.size(); }
+
     /// Tries an operation on the present state and forgets it.
     void predict(const SubmissionPtr& submission) {
         const auto reader = services_.data.reader();
@@ -155,72 +170,95 @@ class Chain {
                 reader.state()};
     }
 
-    /// Larger blocks share one sync. Those that the last block answered are likely to come again,
-    /// so a block is worth waiting for until as many are there, but only for a moment; nobody waits
-    /// on a chain where one client works alone.
-    void gather() {
-        if (in_flight_) return;
-        if (services_.block_wait_ms == 0 || pool_.size() >= expected_) return seal();
+    /// While the disk is busy with a block, the next one is executed as its operations come. An
+    /// idle chain waits a moment: those that the last block answered are likely to come again, and
+    /// larger blocks share one sync; nobody waits on a chain where one client works alone.
+    void advance() {
+        if (!in_flight_.empty()) return run_ahead();
+        if (services_.block_wait_ms == 0 || pool_size() >= expected_) return seal();
         if (is_gathering_) return;
         is_gathering_ = true;
         self_->delayed_send(self_, std::chrono::milliseconds(services_.block_wait_ms), Gathered{});
     }
 
-    /// Builds a block of what waits and has it written; one block is in flight at a time.
-    void seal() {
-        if (in_flight_) return;
+    void run_ahead() {
+        if (in_flight_.size() == blocks_in_flight_max || pool_size() == 0) return;
         const auto reader = services_.data.reader();
-        BlockBuilder builder(services_.data.rules(), parent(*reader),
-                             services_.clock.now_unix_ms());
-        auto sealed = std::make_shared<SealedBlock>();
-        take_operations(builder, *reader, *sealed);
-        if (!builder.has_content()) return;
-        sealed->block = std::move(builder).seal(services_.node_key);
-        sealed->finish(
-            certify_alone(sealed->block, services_.data.genesis_id(), services_.node_key));
-        in_flight_ = std::move(sealed);
-        self_->send(writer_, WriteBlock{in_flight_});
+        execute(*reader);
     }
 
-    /// Signed transactions first, then batch items (BlockBuilder's order).
-    void take_operations(BlockBuilder& builder, const ChainReader& reader, SealedBlock& sealed) {
-        std::deque<SubmissionPtr> taken;
-        std::size_t bytes = 0;
-        std::size_t blobs = 0;
-        while (!pool_.empty() && taken.size() < limits::block_transactions_max &&
-               bytes + pool_.front()->bytes() <= limits::block_bytes_max &&
-               blobs + pool_.front()->blobs().size() <= limits::block_blobs_max) {
-            bytes += pool_.front()->bytes();
-            blobs += pool_.front()->blobs().size();
-            pool_bytes_ -= pool_.front()->bytes();
-            taken.push_back(std::move(pool_.front()));
-            pool_.pop_front();
+    /// Closes the open block and has it written. At most one block may be before it, durable.
+    void seal() {
+        AIT_ASSERT(in_flight_.empty() ||
+                   (in_flight_.size() < blocks_in_flight_max && in_flight_.back().is_durable));
+        {
+            const auto reader = services_.data.reader();
+            execute(*reader);
         }
-        for (const bool signed_turn : {true, false}) {
-            for (const auto& submission : taken) {
-                if (std::holds_alternative<VerifiedTransaction>(submission->operation()) !=
-                    signed_turn)
-                    continue;
-                take_operation(builder, reader, submission, sealed);
-            }
+        const std::unique_ptr<OpenBlock> open = std::move(open_);
+        auto answers = open->take_answers();
+        if (!open->builder().has_content()) {
+            if (in_flight_.empty()) return answer(std::move(answers));
+            auto& before = in_flight_.back().answers;
+            std::move(answers.begin(), answers.end(), std::back_inserter(before));
+            return;
         }
-        services_.figures.pool_operations = pool_.size();
+        auto sealed = std::make_shared<SealedBlock>();
+        sealed->sidecars = std::move(open->sidecars());
+        sealed->block = open->close(services_.node_key);
+        sealed->finish(
+            certify_alone(sealed->block, services_.data.genesis_id(), services_.node_key));
+        in_flight_.push_back(
+            {.sealed = sealed, .answers = std::move(answers), .is_durable = false});
+        self_->send(writer_, WriteBlock{std::move(sealed)});
+    }
+
+    /// Puts what waits into the open block, as far as there is room. What is signed and came after
+    /// a batch item is in time for the next one, where it goes first.
+    void execute(const ChainReader& reader) {
+        const SealedBlock* before = in_flight_.empty() ? nullptr : in_flight_.back().sealed.get();
+        const storage::WriteSet* unpublished = before ? &before->block.writes : nullptr;
+        if (!open_) {
+            open_ = std::make_unique<OpenBlock>(
+                OpenBlock::Parent{services_.data.rules(), services_.data.genesis(),
+                                  services_.data.genesis_id(),
+                                  before ? before->block.tip() : services_.data.tip()},
+                reader.state(), unpublished, services_.clock.now_unix_ms());
+        }
+        open_->stand_on(reader.state(), unpublished);
+        // Neither kind keeps the other out.
+        if (open_->takes_signed()) execute(signed_, items_.empty() ? 1 : 2, reader);
+        execute(items_, 1, reader);
+        services_.figures.pool_operations = pool_size();
         services_.figures.pool_bytes = pool_bytes_;
     }
 
-    void take_operation(BlockBuilder& builder, const ChainReader& reader,
-                        const SubmissionPtr& submission, SealedBlock& sealed) {
+    void execute(std::deque<SubmissionPtr>& from, std::size_t divided_by,
+                 const ChainReader& reader) {
+        while (!from.empty() && open_->has_room_for(*from.front(), divided_by)) {
+            const SubmissionPtr submission = std::move(from.front());
+            from.pop_front();
+            pool_bytes_ -= submission->bytes();
+            execute(submission, reader);
+        }
+    }
+
+    void execute(const SubmissionPtr& submission, const ChainReader& reader) {
         if (is_late(*submission, services_.clock.now_unix_ms())) {
             return refuse(submission,
                           Error{ErrorCode::deadline_exceeded, "The operation waited too long.",
                                 "Its deadline passed before a block took it; nothing was done.",
                                 "Try again."});
         }
-        const Status blobs = check_blobs(*submission, reader);
+        const Status blobs = check_blobs(*submission, reader,
+                                         [this](const Hash& hash) { return is_under_way(hash); });
         if (!blobs.ok()) return refuse(submission, blobs.error());
-        Waiting waiting{.submission = submission, .applied = {}};
-        Admission admission = admit(builder, *submission, waiting.applied);
-        if (const auto* error = std::get_if<Error>(&admission)) return refuse(submission, *error);
+        Applied applied;
+        Admission admission = open_->add(*submission, applied);
+        if (const auto* error = std::get_if<Error>(&admission)) {
+            ++services_.figures.refused_total;
+            return settle(submission, *error);
+        }
         if (const auto* duplicate = std::get_if<Duplicate>(&admission)) {
             if (reader.find_operation(duplicate->operation)) {
                 return submission->answer(repeated(*submission, duplicate->operation, reader));
@@ -228,15 +266,31 @@ class Chain {
             return repeats_.push_back(submission);
         }
         if (auto* idle = std::get_if<NoEffect>(&admission)) {
-            waiting.applied.outcome = std::move(idle->outcome);
-            waiting.applied.height = reader.height();
-            waiting.applied.block_time_unix_ms = reader.block_time_unix_ms();
-            return submission->answer(std::move(waiting.applied));
+            applied.outcome = std::move(idle->outcome);
+            return settle(submission, std::move(applied));
         }
-        waiting.applied.outcome = std::get<ItemOutcome>(std::move(admission));
-        sealed.sidecars.insert(sealed.sidecars.end(), submission->blobs().begin(),
-                               submission->blobs().end());
-        waiting_.push_back(std::move(waiting));
+        applied.outcome = std::get<ItemOutcome>(std::move(admission));
+        open_->keep({submission, std::move(applied), true});
+    }
+
+    /// Answers what needs no block. Where it rests on a state that is not durable yet, a crash
+    /// could take that state back, so the answer waits.
+    void settle(const SubmissionPtr& submission, Result<Applied> result) {
+        PendingAnswer pending{submission, std::move(result), false};
+        if (!in_flight_.empty() || open_->builder().has_content())
+            return open_->keep(std::move(pending));
+        answer(pending);
+    }
+
+    /// A blob of a block that is not published yet.
+    [[nodiscard]] bool is_under_way(const Hash& hash) const {
+        const auto is_it = [&](const Sidecar& sidecar) { return sidecar.hash == hash; };
+        const auto holds = [&](const std::vector<Sidecar>& sidecars) {
+            return std::any_of(sidecars.begin(), sidecars.end(), is_it);
+        };
+        return holds(open_->sidecars()) ||
+               std::any_of(in_flight_.begin(), in_flight_.end(),
+                           [&](const auto& block) { return holds(block.sealed->sidecars); });
     }
 
     void refuse(const SubmissionPtr& submission, const Error& error) {
@@ -244,33 +298,54 @@ class Chain {
         submission->answer(error);
     }
 
-    void publish() {
-        const Status published = services_.data.publish(*in_flight_);
-        if (!published.ok() && published.error().code == ErrorCode::overloaded) {
-            return self_->delayed_send(self_, store_retry,
-                                       Wake{});  // the store is behind; its bound holds us
+    void answer(PendingAnswer& pending) {
+        if (!pending.is_in_block && pending.answer.ok()) {
+            pending.answer.value().height = services_.data.tip().height;
+            pending.answer.value().block_time_unix_ms = services_.data.tip().time_unix_ms;
         }
-        if (!published.ok()) return services_.on_fatal(published.error());
-        const std::uint64_t height = in_flight_->block.header.height;
-        in_flight_.reset();
-        is_durable_ = false;
-        services_.figures.height = height;
-        const std::size_t answered = waiting_.size();
-        services_.figures.applied_total += answered;
-        for (auto& waiting : std::exchange(waiting_, {}))
-            waiting.submission->answer(std::move(waiting.applied));
-        services_.listeners.notify(height);
-        return_repeats();
-        expected_ = std::min<std::size_t>(answered, limits::block_transactions_max);
-        gather();
+        pending.submission->answer(std::move(pending.answer));
+    }
+    void answer(std::vector<PendingAnswer> answers) {
+        for (auto& pending : answers) answer(pending);
+    }
+
+    void publish() {
+        while (!in_flight_.empty() && in_flight_.front().is_durable) {
+            // First of all, so that the disk works while this block is published and answered.
+            if (in_flight_.size() == 1 && (open_ || pool_size() > 0)) seal();
+            const Status published = services_.data.publish(*in_flight_.front().sealed);
+            if (!published.ok() && published.error().code == ErrorCode::overloaded) {
+                // The store is behind; its bound holds us.
+                return self_->delayed_send(self_, store_retry, Wake{});
+            }
+            if (!published.ok()) return services_.on_fatal(published.error());
+            finish(in_flight_.front());
+        }
+        advance();
         arm_timer();
         finish_drain();
+    }
+
+    /// The front of those in flight is published.
+    void finish(BlockInFlight& front) {
+        const std::uint64_t height = front.sealed->block.header.height;
+        auto answers = std::move(front.answers);
+        in_flight_.pop_front();
+        services_.figures.height = height;
+        const auto answered = std::count_if(answers.begin(), answers.end(),
+                                            [](const auto& each) { return each.is_in_block; });
+        services_.figures.applied_total += static_cast<std::uint64_t>(answered);
+        answer(std::move(answers));
+        services_.listeners.notify(height);
+        return_repeats();
+        expected_ = std::min(static_cast<std::size_t>(answered),
+                             std::size_t{limits::block_transactions_max});
     }
 
     void return_repeats() {
         for (auto& submission : std::exchange(repeats_, {})) {
             pool_bytes_ += submission->bytes();
-            pool_.push_front(std::move(submission));
+            pool_of(*submission).push_front(std::move(submission));
         }
     }
 
@@ -288,19 +363,20 @@ class Chain {
     }
 
     void finish_drain() {
-        if (!drained_ || in_flight_ || !pool_.empty()) return;
+        if (!drained_ || !in_flight_.empty() || pool_size() > 0) return;
         if (!std::exchange(is_drained_, true)) drained_();
     }
 
     Self* self_;
     ChainServices services_;
     LogWriter writer_{};
-    std::deque<SubmissionPtr> pool_{};
+    // Operations that wait to be executed.
+    std::deque<SubmissionPtr> signed_{};
+    std::deque<SubmissionPtr> items_{};
     std::size_t pool_bytes_ = 0;
-    std::vector<Waiting> waiting_{};        ///< operations of the block in flight
-    std::vector<SubmissionPtr> repeats_{};  ///< repeat an operation of the block in flight
-    std::shared_ptr<SealedBlock> in_flight_{};
-    bool is_durable_ = false;
+    std::unique_ptr<OpenBlock> open_{};  ///< kept only while a block is in flight
+    std::deque<BlockInFlight> in_flight_{};
+    std::vector<SubmissionPtr> repeats_{};  ///< repeat an operation that is not published yet
     bool is_gathering_ = false;
     std::size_t expected_ = 1;  ///< operations that the next block waits for
     std::int64_t armed_until_unix_ms_ = 0;
@@ -324,9 +400,7 @@ ChainActor::behavior_type chain_behavior(ChainActor::stateful_pointer<ChainShell
     self->state.chain->start(std::move(writer));
     Chain* chain = self->state.chain.get();
     return {
-        [chain](const Submit& message) {
-            for (const auto& submission : message.inbox->take()) chain->on_submit(submission);
-        },
+        [chain](const Submit& message) { chain->on_submit(message.inbox->take()); },
         [chain](const Durable& message) { chain->on_durable(message.height); },
         [chain](const Wake&) { chain->on_wake(); },
         [chain](const Gathered&) { chain->on_gathered(); },

@@ -1,8 +1,8 @@
 #pragma once
 
-// The shell around one chain: takes operations, seals a block as soon as the previous one is
-// durable (so that whatever came meanwhile shares one sync), publishes it and answers all of it in
-// one go.
+// The shell around one chain: takes operations, executes them while the block before is being
+// synced, seals a block as soon as that one is durable (so that whatever came meanwhile shares one
+// sync), publishes it and answers all of it in one go.
 
 #include <atomic>
 #include <caf/fwd.hpp>
