@@ -12,6 +12,8 @@ namespace {
 // at least six and at most twelve hours of block time, at one state key each.
 constexpr std::int64_t key_bucket_ms = 6 * 3'600'000;
 constexpr std::string_view key_prefix = "idempotency/";
+/// The first bucket of which keys may be left; saves each block a look for older ones.
+constexpr std::string_view swept_key = "idempotency-swept";
 constexpr std::size_t hashed_bytes_least = 16 * 1024;
 
 struct IdempotencyRecord {
@@ -89,7 +91,8 @@ bool are_keys_kept(std::int64_t of_time_unix_ms, std::int64_t at_time_unix_ms) {
 }
 
 RuleSet::RuleSet(std::span<const DomainRules> domains, NonceFunction nonce_function)
-    : take_nonce_(nonce_function) {
+    : resident_prefixes_{std::string(due_prefix), std::string(swept_key)},
+      take_nonce_(nonce_function) {
     AIT_ASSERT(take_nonce_ != nullptr);
     for (const auto& domain : domains) {
         for (const auto& rule : domain.rules) {
@@ -206,7 +209,11 @@ void BlockBuilder::apply_due() {
 void BlockBuilder::drop_old_keys() {
     const std::uint64_t bucket = key_bucket(time_unix_ms_);
     if (bucket < 2) return;
-    const std::string end = std::string(key_prefix) + big_endian(bucket - 1);
+    const std::string first_kept = big_endian(bucket - 1);
+    std::string space;
+    const auto swept = view_.look(swept_key, space);
+    if (swept && *swept >= first_kept) return;
+    const std::string end = std::string(key_prefix) + first_kept;
     std::vector<std::string> old;
     parent_.state.scan(key_prefix, key_prefix, [&](std::string_view key, std::string_view) {
         if (key >= end || old.size() == limits::due_entries_per_block_max) return false;
@@ -214,6 +221,7 @@ void BlockBuilder::drop_old_keys() {
         return true;
     });
     for (const auto& key : old) view_.erase(key);
+    if (old.size() < limits::due_entries_per_block_max) swept_ = first_kept;
 }
 
 Admission BlockBuilder::apply(const Rule* rule, std::string_view kind, std::string_view body,
@@ -340,6 +348,8 @@ ExecutedBlock BlockBuilder::close(const PublicKey& leader, std::uint64_t view) &
     AIT_ASSERT(view > parent_.tip.view);
     ExecutedBlock block;
     outcomes_.push_back(encode(due_outcome_));
+    // Not before: it is no reason for a block.
+    if (!swept_.empty()) view_.put(std::string(swept_key), std::move(swept_));
     std::vector<Hash> leaves;
     for (const auto& wire : transactions_) leaves.push_back(transaction_leaf(wire));
     std::vector<Hash> outcome_leaves;

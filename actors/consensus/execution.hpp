@@ -44,7 +44,7 @@ class RuleSet {
     std::map<std::string, Rule, std::less<>> rules_;
     std::map<std::string, DueRule, std::less<>> due_rules_;
     std::vector<GenesisFunction> genesis_;
-    std::vector<std::string> resident_prefixes_{std::string(due_prefix)};
+    std::vector<std::string> resident_prefixes_;
     NonceFunction take_nonce_;
 };
 
@@ -168,6 +168,7 @@ class BlockBuilder {
     std::string batch_items_{};
     std::string batch_outcomes_{};
     TransactionOutcome due_outcome_{};
+    std::string swept_{};      ///< new first bucket of idempotency keys; empty: unchanged
     bool had_effect_ = false;  ///< the last operation that was applied
     std::size_t bytes_ = 0;
 };

@@ -42,6 +42,7 @@ class OperationDesk {
     /// This very transaction was checked when it came here.
     [[nodiscard]] bool is_verified(const Hash& hash) const { return pool_.find(hash) != nullptr; }
     [[nodiscard]] bool has_waiting() const { return !pool_.is_empty(); }
+    [[nodiscard]] std::size_t waiting() const { return pool_.size(); }
     /// Something waits for a question after this one to be answered.
     [[nodiscard]] bool has_question_after(std::uint64_t answered) const;
     /// How many wait that are in none of these blocks.

@@ -280,22 +280,24 @@ class Replica {
 
     /// A block costs each node the same whatever it holds. So while others are under way, a leader
     /// waits for a moment until twice as many operations wait as those hold: clients that always
-    /// ask again would else stay in many small groups. Where nothing is under way, nobody waits.
-    /// What is in those blocks already is worth no other.
+    /// ask again would else stay in many small groups. Where nothing is under way, it waits for as
+    /// many as were there last, that is for those who were just answered. Nobody waits where one
+    /// client works alone. What is in blocks under way already is worth no other.
     [[nodiscard]] bool shall_wait(const simplex::Build& request) {
         if (request.empty) return false;
         const auto path = blocks_.path_to(request.parent, services_.data.tip().hash);
         if (!path) return false;
         std::size_t under_way = 0;
         for (const auto* block : *path) under_way += block->block.operations.size();
-        if (under_way == 0) return false;
         const std::size_t fresh = desk_.count_outside(*path);
-        if (fresh == 0) return !is_due();
-        if (fresh >= 2 * under_way || services_.block_wait_ms == 0) return false;
+        if (fresh == 0) return under_way > 0 && !is_due();
+        const std::size_t enough = under_way > 0 ? 2 * under_way : crowd_ - crowd_ / 8;
+        if (fresh >= enough || services_.block_wait_ms == 0) return false;
         if (gathering_view_ == request.view) return !is_gathered_;
         gathering_view_ = request.view;
         is_gathered_ = false;
-        const std::int64_t wait_ms = std::int64_t{services_.block_wait_ms} * gathering_waits;
+        const std::int64_t wait_ms =
+            std::int64_t{services_.block_wait_ms} * (under_way > 0 ? gathering_waits : 1);
         self_->delayed_send(self_, std::chrono::milliseconds(wait_ms), GatheringOver{request.view});
         return true;
     }
@@ -417,6 +419,7 @@ class Replica {
             blocks_.erase(final_.front());
             final_.pop_front();
             desk_.on_published(*sealed);
+            crowd_ = sealed->block.operations.size() + desk_.waiting();
             services_.listeners.notify(sealed->block.header.height);
         }
         if (!has_published) return;
@@ -452,6 +455,7 @@ class Replica {
     std::deque<Hash> final_{};  ///< not published yet, by height
     std::uint64_t gathering_view_ = 0;
     bool is_gathered_ = false;
+    std::size_t crowd_ = 0;  ///< operations of the last block and those that waited behind it
     std::deque<simplex::Input> inputs_{};
     bool is_feeding_ = false;
     std::optional<std::int64_t> armed_ms_{};
