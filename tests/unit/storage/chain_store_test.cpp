@@ -52,6 +52,51 @@ class ChainStoreTest : public ::testing::Test {
     std::unique_ptr<ChainStore> store;
 };
 
+/// Flushes make tables themselves.
+StoreOptions by_hand_with_tables() {
+    auto options = by_hand;
+    options.tables_bytes_least = 1;
+    return options;
+}
+
+// Breaks if a layer that became tables differs from one that went through RocksDB's memtables, if
+// one of them hides the other, or if rows erased later come back.
+TEST_F(ChainStoreTest, blocks_that_became_tables_read_like_blocks_that_went_through_a_batch) {
+    std::uint64_t height = 0;
+    for (const auto& options : {by_hand_with_tables(), by_hand, by_hand_with_tables(), by_hand}) {
+        reopen(options);
+        for (int flush = 0; flush < 3; ++flush) {
+            for (int i = 0; i < 7; ++i) ASSERT_TRUE(store->publish(model_block(++height)).ok());
+            ASSERT_TRUE(store->erase_blob("blob" + std::to_string(height - 1)).ok());
+            ASSERT_EQ(store->flush_durable().value(), height);
+            EXPECT_EQ(store->unflushed_bytes(), 0U);
+            const auto guard = store->read();
+            EXPECT_EQ(all_of(guard.state()), model_state(height));
+            for (std::uint64_t h = 1; h <= height; ++h) {
+                EXPECT_EQ(guard.find_block(h).value(), model_block(h).block_record);
+                EXPECT_EQ(guard.find_index("tx" + std::to_string(h)).value(), big_endian(h));
+            }
+            EXPECT_EQ(guard.find_blob("blob" + std::to_string(height - 1)).value(), std::nullopt);
+            EXPECT_NE(guard.find_blob("blob" + std::to_string(height)).value(), std::nullopt);
+        }
+    }
+    reopen(by_hand);
+    EXPECT_EQ(store->flushed_height(), height);
+    EXPECT_EQ(all_of(store->read().state()), model_state(height));
+}
+
+// Breaks if tables that were being made when the node was killed stay on the disk for ever.
+TEST_F(ChainStoreTest, what_a_killed_node_left_of_tables_is_cleared_at_the_next_start) {
+    const std::filesystem::path incoming = directory.path() + "/db.incoming";
+    ASSERT_TRUE(std::filesystem::is_directory(incoming));
+    std::ofstream(incoming / "7.sst") << "half a table";
+    reopen(by_hand_with_tables());
+    EXPECT_TRUE(std::filesystem::is_empty(incoming));
+    ASSERT_TRUE(store->publish(model_block(1)).ok());
+    ASSERT_EQ(store->flush_durable().value(), 1U);
+    EXPECT_TRUE(std::filesystem::is_empty(incoming)) << "an ingested table kept its first name";
+}
+
 // Breaks if an answered request cannot be read at once, or differs after it reached the disk.
 TEST_F(ChainStoreTest, a_published_block_is_visible_at_once_after_a_flush_and_after_reopening) {
     EXPECT_EQ(store->height(), std::nullopt);

@@ -18,7 +18,8 @@ Status write_blocks(const std::string& directory) {
     if (!log.ok()) return log.error();
     auto database = Database::open(directory + "/db");
     if (!database.ok()) return database.error();
-    auto store = ChainStore::open(*database.value(), "crash", {.flush_interval_ms = 5});
+    auto store = ChainStore::open(*database.value(), "crash",
+                                  {.flush_interval_ms = 5, .tables_bytes_least = 16U * 1024});
     if (!store.ok()) return store.error();
     auto replayed = log.value()->for_each(store.value()->flushed_height().value_or(0) + 1,
                                           [&](std::uint64_t height, std::string_view) {

@@ -65,7 +65,9 @@ consensus::ChainPlace RealChain::place(FaultyFileSystem& disk, rocksdb::Env& env
         .rules = rules(),
         .clock = clock_,
         .segment_bytes = segment_bytes,
-        .store = {.flush_interval_ms = 1, .flush_bytes = 4'096},
+        .store = {.flush_interval_ms = 1,
+                  .flush_bytes = 4'096,
+                  .tables_bytes_least = tables_bytes_least},
         .log_bytes_kept = log_bytes_kept};
 }
 

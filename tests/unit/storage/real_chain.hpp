@@ -45,6 +45,7 @@ class RealChain {
 
     std::uint64_t segment_bytes = 32U * 1024;
     std::uint64_t log_bytes_kept = UINT64_MAX;
+    std::size_t tables_bytes_least = SIZE_MAX;  ///< 1: all flushes make tables
 
   private:
     void add_signed(consensus::BlockBuilder& builder, const crypto::SecretKey& key,

@@ -9,6 +9,7 @@
 #include <future>
 
 #include "ask_chain.hpp"
+#include "gated_files.hpp"
 #include "temporary_folder.hpp"
 #include "toy_domain.hpp"
 
@@ -18,12 +19,13 @@ namespace {
 /// One run of a node's chain; destroying it stops without draining, as a crash would.
 class RunningChain {
   public:
-    RunningChain(const std::string& folder, const toy::Chain& chain, Clock& clock) {
+    RunningChain(const std::string& folder, const toy::Chain& chain, Clock& clock,
+                 storage::FileSystem& files = storage::posix_file_system()) {
         auto opened_database = storage::Database::open(folder + "/state");
         AIT_ASSERT(opened_database.ok());
         database = std::move(opened_database).value();
-        auto opened = ChainData::open({storage::posix_file_system(), folder + "/log", *database,
-                                       chain.genesis, toy::rules(), clock});
+        auto opened = ChainData::open(
+            {files, folder + "/log", *database, chain.genesis, toy::rules(), clock});
         AIT_ASSERT(opened.ok());
         data = std::move(opened).value();
         system.emplace(config.set("scheduler.policy", caf::atom("sharing")));
@@ -148,6 +150,106 @@ TEST(ChainActor, events_and_operations_are_found_by_those_who_read) {
                   .events.at(0)
                   .kind,
               "toy.noted");
+}
+
+/// A chain whose block 1 is on its way to the disk and does not arrive until the gate is opened.
+class ChainBehindAGate : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        gate.close();
+        first = run.send(toy::Chain::item("first", "text", "key of the first"));
+        gate.await_somebody();
+    }
+    void TearDown() override { gate.open(); }
+    /// A dry run is answered at once, and after all that was sent before it was taken in.
+    void expect_all_taken_in() {
+        ASSERT_TRUE(run.send(toy::Chain::item("dry", "text"), true).get().ok());
+        EXPECT_EQ(run.figures.pool_operations, 0U) << "it waits for the disk to be executed";
+    }
+    static bool is_answered(const std::future<Result<Applied>>& answer) {
+        return answer.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    }
+
+    const TemporaryFolder folder{};
+    const toy::Chain chain{};
+    ManualClock clock{};
+    SyncGate gate{};
+    GatedFiles files{storage::posix_file_system(), gate};
+    RunningChain run{folder.path, chain, clock, files};
+    std::future<Result<Applied>> first{};
+};
+
+// Breaks if the processor is idle while the disk works, or the two blocks come apart.
+TEST_F(ChainBehindAGate, what_comes_while_a_block_is_synced_is_executed_and_makes_the_next_one) {
+    auto second = run.send(toy::Chain::item("second", "text"));
+    auto third = run.send(toy::Chain::item("third", "text"));
+    expect_all_taken_in();
+    EXPECT_FALSE(is_answered(first));
+    EXPECT_FALSE(is_answered(second));
+    gate.open();
+    EXPECT_EQ(first.get().value().height, 1U);
+    EXPECT_EQ(second.get().value().height, 2U);
+    EXPECT_EQ(third.get().value().height, 2U);
+    EXPECT_EQ(run.data->reader()->state().get("toy/third"), "text");
+}
+
+// Breaks if somebody is refused by a state that a crash could take back.
+TEST_F(ChainBehindAGate, a_refusal_that_rests_on_it_waits_until_it_is_durable) {
+    auto used = run.send(chain.verified(chain.own(1, "used", "text")));
+    auto refused = run.send(chain.verified(chain.own(1, "refused", "other text")));
+    expect_all_taken_in();
+    EXPECT_FALSE(is_answered(refused));
+    gate.open();
+    EXPECT_TRUE(used.get().ok());
+    const auto answer = refused.get();
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.error().code, ErrorCode::nonce_mismatch);
+}
+
+// Breaks if "nothing to do" is said of a state that a crash could take back.
+TEST_F(ChainBehindAGate, an_answer_without_effect_waits_and_names_a_height_that_is_there) {
+    auto idle = run.send(toy::Chain::item("second", "idle"));
+    expect_all_taken_in();
+    EXPECT_FALSE(is_answered(idle));
+    gate.open();
+    const auto answer = idle.get();
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(answer.value().height, 1U);
+}
+
+TEST_F(ChainBehindAGate, a_repeated_key_is_answered_by_the_block_that_is_being_synced) {
+    auto again = run.send(toy::Chain::item("first", "text", "key of the first"));
+    expect_all_taken_in();
+    EXPECT_FALSE(is_answered(again));
+    gate.open();
+    const auto answer = again.get();
+    ASSERT_TRUE(answer.ok());
+    EXPECT_TRUE(answer.value().repeated);
+    EXPECT_EQ(answer.value().operation, first.get().value().operation);
+}
+
+// Breaks if a signed transaction that comes behind batch items is lost, or waits for ever.
+TEST_F(ChainBehindAGate, a_signed_transaction_behind_items_comes_in_the_block_after_them) {
+    auto item = run.send(toy::Chain::item("second", "text"));
+    auto own = run.send(chain.verified(chain.own(1, "own", "text")));
+    ASSERT_TRUE(run.send(toy::Chain::item("dry", "text"), true).get().ok());
+    EXPECT_EQ(run.figures.pool_operations, 1U);
+    gate.open();
+    EXPECT_EQ(item.get().value().height, 2U);
+    EXPECT_EQ(own.get().value().height, 3U);
+}
+
+TEST_F(ChainBehindAGate, a_blob_of_the_block_that_is_being_synced_counts_as_there) {
+    BatchItem with_blob = toy::Chain::item("second", "text");
+    with_blob.blobs.push_back(crypto::blake2b_256("payload"));
+    auto brought = run.send(with_blob, false, {"payload"});
+    BatchItem names_it = toy::Chain::item("third", "text");
+    names_it.blobs = with_blob.blobs;
+    auto named = run.send(names_it);
+    expect_all_taken_in();
+    gate.open();
+    EXPECT_TRUE(brought.get().ok());
+    EXPECT_TRUE(named.get().ok());
 }
 
 TEST(ChainActor, draining_finishes_what_was_taken_and_refuses_what_comes_after) {
