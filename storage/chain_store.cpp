@@ -123,9 +123,8 @@ Status ChainStore::Implementation::flush() {
     }
     // The disk was full: RocksDB refuses writes until it is told to go on.
     Status written;
-    if (flush_failed) written = database.resume();
+    if (batch_failed) written = database.resume();
     if (written.ok()) written = write_layer(flushing, flushing_height);
-    flush_failed = !written.ok();
     // Nobody else writes this chain's rows before the lock of flushing is given back.
     if (written.ok()) take_image();
     Layer done;  // destroyed after the lock
@@ -142,8 +141,13 @@ Status ChainStore::Implementation::flush() {
 
 Status ChainStore::Implementation::write_layer(const Layer& layer,
                                                std::optional<std::uint64_t> layer_height) {
-    if (!layer_height.has_value() || layer.bytes() < options.tables_bytes_least)
-        return write_batch(layer, layer_height);
+    const bool makes_tables = layer_height.has_value() && database.takes_tables() &&
+                              layer.bytes() >= options.tables_bytes_least;
+    if (!makes_tables) {
+        const Status written = write_batch(layer, layer_height);
+        batch_failed = !written.ok();
+        return written;
+    }
     if (unsynced_bytes > 0) {
         // Tables survive a loss of power at once, so the blocks before them have to.
         const auto status = database.rocks->SyncWAL();

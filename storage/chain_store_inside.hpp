@@ -75,7 +75,7 @@ struct ChainStore::Implementation {
     std::optional<std::uint64_t> flushed_height;
     std::optional<Error> failure;
 
-    bool flush_failed = false;                  // the layer being flushed is tried again
+    bool batch_failed = false;                  // RocksDB is told to go on before the next try
     std::optional<std::uint64_t> image_height;  // no later block joins this one's layer
     std::unique_ptr<StoreImage> image;          // of image_height, once that is in RocksDB
 

@@ -172,6 +172,7 @@ Status Database::Implementation::suspect(const Error& cause) const {
 }
 
 Status Database::Implementation::resume() {
+    is_resumed = true;
     auto status = rocks->Resume();
     // Where nothing waited in memory, RocksDB goes on with the log file whose write failed, and
     // that one takes nothing more (its own assertions end the process). A flush begins a new file.
@@ -184,6 +185,13 @@ Status Database::Implementation::resume() {
     if (status.ok()) status = rocks->Flush(rocksdb::FlushOptions(), column(Column::meta));
     if (!status.ok()) return from_rocksdb(status, "go on after the disk was full");
     return {};
+}
+
+bool Database::Implementation::takes_tables() const {
+    std::uint64_t errors = 0;
+    return !is_resumed &&
+           rocks->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &errors) &&
+           errors == 0;
 }
 
 void Database::Implementation::fail(const Error& error) const {

@@ -50,6 +50,8 @@ class FaultyFileSystem final : public FileSystem {
     /// Takes the place of a file at `to`; moves a directory with all that lies in it. A power cut
     /// before the directory's sync leaves one of the two names, never none.
     Status rename(const std::string& from, const std::string& to);
+    /// A second name of a file, which comes to the disk with its own directory.
+    Status link(const std::string& from, const std::string& to);
 
     /// The count-th next write (1 = the next) fails with EIO after a random part of its bytes. Only
     /// it.
@@ -61,8 +63,8 @@ class FaultyFileSystem final : public FileSystem {
     void set_space_bytes(std::uint64_t bytes) { space_bytes_ = bytes; }
     /// Flips one bit in what is stored and read. The file must be that long.
     void flip_bit(const std::string& path, std::uint64_t offset, unsigned bit);
-    /// From the count-th next write or sync on everything fails, until power_cut() tells what is
-    /// left.
+    /// From the count-th next write or sync on all that changes the disk fails, until power_cut()
+    /// tells what is left. Reads are answered: the machine remembers what it wrote.
     void die_at(std::uint64_t count) { dies_in_ = count; }
     void die();
     void power_cut(PowerCut cut);

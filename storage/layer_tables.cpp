@@ -163,9 +163,13 @@ Status ingest_layer(Database::Implementation& database, const Layer& layer,
         if (status.ok()) status = tables.add_rows(which, sorted(layer.hashed(which)));
     }
     if (status.ok()) status = tables.add_height();
-    if (status.ok()) status = tables.hand_over();
-    if (!status.ok()) return from_rocksdb(status, "take the tables of blocks");
-    return {};
+    if (!status.ok()) return from_rocksdb(status, "make tables of blocks");
+    status = tables.hand_over();
+    if (status.ok()) return {};
+    // Also where the disk was full in just this moment: RocksDB 7.8 cannot be told to go on then.
+    auto error = from_rocksdb(status, "take the tables of blocks");
+    error.code = ErrorCode::storage_failed;
+    return error;
 }
 
 }  // namespace ait::storage

@@ -21,7 +21,7 @@ struct LayerPlace {
 
 /// All of the layer or nothing of it, for readers after a crash and after a loss of power; it is
 /// durable when this returns. Whatever was written before must be durable already. One at a time
-/// for a chain. Errors: limit_reached (disk full), storage_failed.
+/// for a chain. Errors: limit_reached (disk full; may be tried again), storage_failed.
 Status ingest_layer(Database::Implementation& database, const Layer& layer,
                     const LayerPlace& place);
 

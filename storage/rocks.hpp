@@ -40,6 +40,9 @@ struct Database::Implementation {
     /// After a write found the disk full: makes the database take writes again. Error:
     /// limit_reached while there is no space.
     Status resume();
+    /// False for good once RocksDB met an error in the background: 7.8 takes tables under the file
+    /// number zero after it was told to go on (ErrorHandler::ClearBGError leaves it half stopped).
+    [[nodiscard]] bool takes_tables() const;
     /// Does not return.
     [[noreturn]] void fail(const Error& error) const;
 
@@ -49,6 +52,7 @@ struct Database::Implementation {
     std::array<rocksdb::ColumnFamilyHandle*, column_count> columns{};
     StorageFatal on_fatal;
     std::atomic<std::uint64_t> next_incoming{0};  ///< names of tables that are being made
+    std::atomic<bool> is_resumed{false};
 };
 
 /// One chain's part of one table, without the chain's prefix. A failed read goes to the database's

@@ -194,10 +194,9 @@ class RocksFiles final : public rocksdb::FileSystem {
                         IODebugContext*) override {
         return to_rocks(disk_->rename(plain(from), plain(to)));
     }
-    /// The disk knows no second names; what asks for one deletes the first.
     IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions&,
                       IODebugContext*) override {
-        return to_rocks(disk_->rename(plain(from), plain(to)));
+        return to_rocks(disk_->link(plain(from), plain(to)));
     }
     IOStatus LockFile(const std::string&, const IOOptions&, rocksdb::FileLock** lock,
                       IODebugContext*) override {
