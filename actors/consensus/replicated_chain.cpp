@@ -10,6 +10,7 @@
 #include "actors/consensus/chain_peers.hpp"
 #include "actors/consensus/chain_writer.hpp"
 #include "actors/consensus/evidence_desk.hpp"
+#include "actors/consensus/gathering.hpp"
 #include "actors/consensus/operation_desk.hpp"
 #include "actors/consensus/proposals.hpp"
 #include "actors/consensus/submissions.hpp"
@@ -24,7 +25,6 @@ constexpr std::chrono::milliseconds look_interval{100};
 constexpr std::chrono::milliseconds store_retry{5};
 constexpr std::size_t alarms_kept = 16;
 /// What a block of one node has to wait for at most, so many times: agreeing takes longer.
-constexpr std::int64_t gathering_waits = 3;
 constexpr std::size_t told_bytes_max = 2U * 1024 * 1024;  // so that no link is blocked for long
 
 using Self = caf::typed_event_based_actor<
@@ -50,7 +50,8 @@ class Replica {
                       }}),
           inquiry_(services_.config, services_.config.incarnation),
           log_writer_({services_.data, services_.journal, services_.writer, services_.on_fatal}),
-          times_(services_.clock) {
+          times_(services_.clock),
+          gathering_(services_.block_wait_ms) {
         services_.figures.height = services_.data.tip().height;
         state_.quorum_weight = simplex::quorum_weight(services_.config);
         count_reachable();
@@ -119,9 +120,7 @@ class Replica {
     }
 
     void on_gathering_over(std::uint64_t view) {
-        if (gathering_view_ != view) return;
-        is_gathered_ = true;
-        feed(simplex::WorkWaiting{has_work()});
+        if (gathering_.over(view)) feed(simplex::WorkWaiting{has_work()});
     }
 
     void on_deadline() {
@@ -278,28 +277,20 @@ class Replica {
 
     // ---- what the core asks for ----
 
-    /// A block costs each node the same whatever it holds. So while others are under way, a leader
-    /// waits for a moment until twice as many operations wait as those hold: clients that always
-    /// ask again would else stay in many small groups. Where nothing is under way, it waits for as
-    /// many as were there last, that is for those who were just answered. Nobody waits where one
-    /// client works alone. What is in blocks under way already is worth no other.
     [[nodiscard]] bool shall_wait(const simplex::Build& request) {
         if (request.empty) return false;
         const auto path = blocks_.path_to(request.parent, services_.data.tip().hash);
         if (!path) return false;
-        std::size_t under_way = 0;
-        for (const auto* block : *path) under_way += block->block.operations.size();
-        const std::size_t fresh = desk_.count_outside(*path);
-        if (fresh == 0) return under_way > 0 && !is_due();
-        const std::size_t enough = under_way > 0 ? 2 * under_way : crowd_ - crowd_ / 8;
-        if (fresh >= enough || services_.block_wait_ms == 0) return false;
-        if (gathering_view_ == request.view) return !is_gathered_;
-        gathering_view_ = request.view;
-        is_gathered_ = false;
-        const std::int64_t wait_ms =
-            std::int64_t{services_.block_wait_ms} * (under_way > 0 ? gathering_waits : 1);
-        self_->delayed_send(self_, std::chrono::milliseconds(wait_ms), GatheringOver{request.view});
-        return true;
+        Gathering::Waiting waiting{.view = request.view};
+        for (const auto* block : *path) waiting.under_way += block->block.operations.size();
+        waiting.fresh = desk_.count_outside(*path);
+        waiting.is_due = waiting.fresh == 0 && is_due();
+        const auto answer = gathering_.ask(waiting);
+        if (answer.wait_ms > 0) {
+            self_->delayed_send(self_, std::chrono::milliseconds(answer.wait_ms),
+                                GatheringOver{request.view});
+        }
+        return !answer.builds;
     }
 
     void perform(const simplex::Build& request) {
@@ -419,7 +410,7 @@ class Replica {
             blocks_.erase(final_.front());
             final_.pop_front();
             desk_.on_published(*sealed);
-            crowd_ = sealed->block.operations.size() + desk_.waiting();
+            gathering_.on_published(sealed->block.operations.size(), desk_.waiting());
             services_.listeners.notify(sealed->block.header.height);
         }
         if (!has_published) return;
@@ -451,11 +442,9 @@ class Replica {
     std::int64_t asked_ms_ = 0;  ///< steady; the question that is under way
     ChainWriter log_writer_;
     BlockTimes times_;
+    Gathering gathering_;
     UnfinalBlocks blocks_{};
     std::deque<Hash> final_{};  ///< not published yet, by height
-    std::uint64_t gathering_view_ = 0;
-    bool is_gathered_ = false;
-    std::size_t crowd_ = 0;  ///< operations of the last block and those that waited behind it
     std::deque<simplex::Input> inputs_{};
     bool is_feeding_ = false;
     std::optional<std::int64_t> armed_ms_{};
