@@ -43,8 +43,10 @@ class UsedDisk {
         }
         FaultyFileSystem disk({{"/data/keep", ""}}, seed);
         const auto env = rocks_on(disk);
-        // Each start turns RocksDB's log into tables; the last blocks stay in its log.
+        // Each start turns RocksDB's log into tables; the last blocks stay in its log. Of one start
+        // the blocks came as tables of their own.
         for (int start = 0; start < 5; ++start) {
+            chain_.tables_bytes_least = start == 2 ? 1 : SIZE_MAX;
             use(disk, *env, 15);
             if (start == 3) yesterday_ = disk.image();
         }

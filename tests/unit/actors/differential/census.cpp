@@ -76,6 +76,12 @@ bool explains_key(const Entry& entry, const Reference& reference) {
                                             std::string(entry.rest.substr(8 + Address::size))});
 }
 
+/// What it says is swept holds no key any more.
+bool explains_swept(const Entry& entry, const Reference& reference) {
+    const auto& keys = reference.books().keys;
+    return keys.empty() || std::get<0>(keys.begin()->first) >= from_big_endian(entry.value);
+}
+
 constexpr std::array kinds{
     KeyKind{"ledger/account/", &explains_account},
     KeyKind{"ledger/history/", &explains_history},
@@ -107,6 +113,7 @@ constexpr std::array kinds{
     KeyKind{"miner/record/", &explains_miner},
     KeyKind{"due/", &explains_due},
     KeyKind{"idempotency/", &explains_key},
+    KeyKind{"idempotency-swept", &explains_swept},
 };
 
 }  // namespace
