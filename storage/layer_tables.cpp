@@ -17,7 +17,10 @@ class NewTable {
         : env_(*database.env),
           path_(incoming_directory(database.directory) + "/" +
                 std::to_string(database.next_incoming++) + ".sst"),
-          writer_(rocksdb::EnvOptions(), options(database, which), database.column(which), false) {
+          // As RocksDB's own: written out a piece at a time, not all by one sync that others wait
+          // for.
+          writer_(rocksdb::EnvOptions(database.rocks->GetDBOptions()), options(database, which),
+                  database.column(which), false) {
         status_ = writer_.Open(path_);
     }
     NewTable(const NewTable&) = delete;
