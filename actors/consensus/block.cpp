@@ -25,10 +25,8 @@ Hash outcome_leaf(std::string_view encoded_outcome) {
     return crypto::Hasher().update("outcome/1|").update(encoded_outcome).finish();
 }
 
-std::uint64_t quorum_weight(const Genesis& genesis) {
-    std::uint64_t total = 0;
-    for (const auto& validator : genesis.validators) total += validator.weight;
-    return quorum_of(total, genesis.parameters.fault_model);
+std::uint64_t quorum_weight(const ValidatorSet& set) {
+    return quorum_of(total_weight(set), set.fault_model);
 }
 
 Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key) {
@@ -69,37 +67,39 @@ Status check_signatures(
                      " is needed.");
 }
 
-Status check_quorum(std::span<const MemberSignature> signatures, const Genesis& genesis,
+Status check_quorum(std::span<const MemberSignature> signatures, const ValidatorSet& set,
                     std::string_view domain, std::string_view signed_bytes) {
-    const auto& validators = genesis.validators;
+    const auto& members = set.members;
     return check_signatures(
-        signatures, quorum_weight(genesis),
+        signatures, quorum_weight(set),
         [&](std::uint32_t member) {
-            return member < validators.size() ? std::optional(validators[member].weight)
-                                              : std::nullopt;
+            return member < members.size() ? std::optional(members[member].weight) : std::nullopt;
         },
         [&](const MemberSignature& vote) {
-            return crypto::verify(validators[vote.member].public_key, domain, signed_bytes,
+            return crypto::verify(members[vote.member].public_key, domain, signed_bytes,
                                   vote.signature);
         });
 }
 
 Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,
-                          const Genesis& genesis, const BlockHeader& header, const Hash& hash) {
+                          const Hash& genesis_id, const ValidatorSet& set,
+                          const BlockHeader& header, const Hash& hash) {
     const auto last = follow_links({header, hash}, links);
     if (!last.ok()) return last.error();
     const VoteStatement expected{.chain = header.chain,
-                                 .genesis = genesis_hash(genesis),
-                                 .epoch = last.value().header.epoch,
+                                 .genesis = genesis_id,
+                                 .epoch = set.epoch,
                                  .kind = VoteKind::finalize,
                                  .view = last.value().header.view,
                                  .block = last.value().hash};
     const std::string signed_bytes = encode(expected);
     if (encode(certificate.statement) != signed_bytes)
         return not_final("It is about another block.");
-    if (expected.epoch != 0)
-        return not_final("It is of an epoch that this genesis does not describe.");
-    return check_quorum(certificate.signatures, genesis, vote_domain, signed_bytes);
+    if (header.epoch != set.epoch || last.value().header.epoch != set.epoch) {
+        return not_final("It is of epoch " + std::to_string(header.epoch) +
+                         ", and judged by the members of epoch " + std::to_string(set.epoch) + ".");
+    }
+    return check_quorum(certificate.signatures, set, vote_domain, signed_bytes);
 }
 
 }  // namespace ait::consensus

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/consensus/genesis.hpp"
+#include "actors/consensus/validator_set.hpp"
 #include "runtime/base/crypto/keys.hpp"
 #include "runtime/base/limits.hpp"
 
@@ -191,8 +191,8 @@ Hash header_hash(std::string_view encoded_header);
 Hash transaction_leaf(std::string_view wire);
 /// Of an encoded TransactionOutcome.
 Hash outcome_leaf(std::string_view encoded_outcome);
-/// quorum_of() all validators of the genesis.
-std::uint64_t quorum_weight(const Genesis& genesis);
+/// quorum_of() all members.
+std::uint64_t quorum_weight(const ValidatorSet& set);
 /// Signs one statement as a member.
 Signature sign_vote(const VoteStatement& statement, const crypto::SecretKey& key);
 struct HashedHeader {
@@ -208,13 +208,14 @@ Status check_signatures(
     std::span<const MemberSignature> signatures, std::uint64_t needed,
     const std::function<std::optional<std::uint64_t>(std::uint32_t member)>& weight_of,
     const std::function<bool(const MemberSignature&)>& is_valid);
-/// That a quorum of the genesis' validators signed these bytes under this domain tag. Error:
-/// check_failed.
-Status check_quorum(std::span<const MemberSignature> signatures, const Genesis& genesis,
+/// That a quorum of the set signed these bytes under this domain tag. Error: check_failed.
+Status check_quorum(std::span<const MemberSignature> signatures, const ValidatorSet& set,
                     std::string_view domain, std::string_view signed_bytes);
-/// Checks that a quorum of distinct members of epoch 0 of the genesis finalised this header, or the
-/// descendant of it that `links` lead to. Error: check_failed with the reason.
+/// Checks that a quorum of distinct members of the header's epoch, which is that of `set`,
+/// finalised this header, or the descendant of it that `links` lead to. Error: check_failed with
+/// the reason.
 Status verify_certificate(const Certificate& certificate, std::span<const Blob> links,
-                          const Genesis& genesis, const BlockHeader& header, const Hash& hash);
+                          const Hash& genesis_id, const ValidatorSet& set,
+                          const BlockHeader& header, const Hash& hash);
 
 }  // namespace ait::consensus

@@ -191,6 +191,8 @@ class Chain {
     void seal() {
         AIT_ASSERT(in_flight_.empty() ||
                    (in_flight_.size() < blocks_in_flight_max && in_flight_.back().is_durable));
+        // Whoever votes after such a block, it is not this node alone.
+        if (!in_flight_.empty() && in_flight_.back().sealed->block.ends_epoch) return;
         {
             const auto reader = services_.data.reader();
             execute(*reader);
@@ -330,6 +332,7 @@ class Chain {
     void finish(BlockInFlight& front) {
         const std::uint64_t height = front.sealed->block.header.height;
         auto answers = std::move(front.answers);
+        const bool ends_epoch = front.sealed->block.ends_epoch;
         in_flight_.pop_front();
         services_.figures.height = height;
         const auto answered = std::count_if(answers.begin(), answers.end(),
@@ -337,6 +340,12 @@ class Chain {
         services_.figures.applied_total += static_cast<std::uint64_t>(answered);
         answer(std::move(answers));
         services_.listeners.notify(height);
+        if (ends_epoch) {
+            services_.on_fatal(
+                Error{ErrorCode::check_failed, "This node does not keep the chain alone any more.",
+                      "Block " + std::to_string(height) + " changed who votes.",
+                      "List the other validators under [peer.nodes], and start it again."});
+        }
         return_repeats();
         expected_ = std::min(static_cast<std::size_t>(answered),
                              std::size_t{limits::block_transactions_max});

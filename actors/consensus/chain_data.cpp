@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/consensus/chain_rows.hpp"
+#include "actors/consensus/epoch_proof.hpp"
 #include "runtime/base/crypto/hash.hpp"
 
 namespace ait::consensus {
@@ -21,9 +22,29 @@ std::string archive_of(const SealedBlock& sealed) {
     return archive.take();
 }
 
+/// An encoded EpochStep, of a block that changed the members.
+std::string step_of(const SealedBlock& sealed) {
+    const auto written = sealed.block.writes.find(set_in_force_key);
+    AIT_ASSERT(written != sealed.block.writes.end());
+    AIT_ASSERT(written->second.has_value());
+    auto members = decode_record<ValidatorSet>(*written->second);
+    const auto record = decode<BlockRecord>(sealed.record);
+    AIT_ASSERT(members.ok());
+    AIT_ASSERT(record.ok());
+    std::vector<TransactionOutcome> outcomes;
+    for (const auto& encoded : sealed.block.outcomes) {
+        auto outcome = decode<TransactionOutcome>(encoded);
+        AIT_ASSERT(outcome.ok());
+        outcomes.push_back(std::move(outcome).value());
+    }
+    return encode(step_of(record.value(), outcomes, std::move(members).value()));
+}
+
 storage::BlockWrites writes_of(SealedBlock& sealed) {
     storage::BlockWrites writes;
     writes.height = sealed.block.header.height;
+    if (sealed.block.ends_epoch)
+        writes.index.emplace_back(step_key(writes.height), step_of(sealed));
     writes.state = std::move(sealed.block.writes);
     writes.block_record = archive_of(sealed);
     for (const auto& place : sealed.block.operations) {
@@ -122,6 +143,12 @@ class StoreReader final : public ChainReader {
         if (!bytes) return 1;
         if (bytes->size() != 8) database_.fail(state_is_damaged("Its base cannot be read."));
         return from_big_endian(*bytes) + 1;
+    }
+
+    [[nodiscard]] Result<EpochStep> epoch_step(std::uint64_t epoch) const override {
+        const auto bytes = read(guard_.find_index(step_key(epoch)));
+        if (!bytes) return ChainReader::epoch_step(epoch);
+        return decode<EpochStep>(*bytes);
     }
 
     [[nodiscard]] std::optional<KeptOutcome> kept_outcome(
@@ -315,8 +342,8 @@ Status ChainData::replay(std::uint64_t height, std::string_view payload) {
     const auto header = decode<BlockHeader>(record.value().header.bytes);
     if (!header.ok()) return unreadable(header.error());
     const Status final =
-        verify_certificate(record.value().certificate, record.value().links, options_.genesis,
-                           header.value(), header_hash(record.value().header.bytes));
+        verify_certificate(record.value().certificate, record.value().links, genesis_id_,
+                           validators(), header.value(), header_hash(record.value().header.bytes));
     if (!final.ok()) return final;
     SealedBlock sealed;
     {
@@ -344,6 +371,10 @@ Status ChainData::replay(std::uint64_t height, std::string_view payload) {
         published = publish(sealed);
     }
     return published;
+}
+
+ValidatorSet ChainData::validators() const {
+    return set_in_force(store_->read().state(), options_.genesis);
 }
 
 std::unique_ptr<ChainReader> ChainData::reader() const {

@@ -61,6 +61,8 @@ class ChainData {
     [[nodiscard]] const RuleSet& rules() const { return options_.rules; }
     [[nodiscard]] const Recovery& recovery() const { return recovery_; }
 
+    /// Who votes on the block after the last published one. Not the log writer.
+    [[nodiscard]] ValidatorSet validators() const;
     /// A consistent view of the last published block; short-lived. Any thread, one at a time each.
     [[nodiscard]] std::unique_ptr<ChainReader> reader() const;
 

@@ -16,6 +16,14 @@ inline constexpr std::string_view base_key = "meta/base";
 inline constexpr std::string_view operation_prefix = "op/";
 inline constexpr std::string_view outcome_prefix = "outcome/";
 
+/// Followed by the epoch: an encoded EpochStep. Signatures differ from node to node, so it is no
+/// part of an image; it comes beside one.
+inline constexpr std::string_view step_prefix = "epoch-step/";
+
+inline std::string step_key(std::uint64_t epoch) {
+    return std::string(step_prefix).append(big_endian(epoch));
+}
+
 inline std::string operation_key(const Hash& hash) {
     return std::string(operation_prefix).append(hash.view());
 }

@@ -30,11 +30,14 @@ bool is_table(char byte) {
            byte <= static_cast<char>(ImageTable::blobs);
 }
 
-Status check_shape(const Manifest& manifest, const Genesis& genesis, const Hash& genesis_id) {
+Status check_shape(const Manifest& manifest, const Hash& genesis_id, const ValidatorSet& set) {
     if (manifest.version != 1) return not_proved("Its version is unknown.");
-    if (manifest.chain != genesis.chain || manifest.genesis != genesis_id)
-        return not_proved("It is of another chain.");
-    if (manifest.epoch != 0) return not_proved("It is of another epoch.");
+    if (manifest.genesis != genesis_id) return not_proved("It is of another chain.");
+    if (manifest.epoch != set.epoch) {
+        return not_proved("It is of epoch " + std::to_string(manifest.epoch) +
+                          ", and judged by the members of epoch " + std::to_string(set.epoch) +
+                          ".");
+    }
     if (manifest.height == 0 || manifest.chunks.empty()) return not_proved("It is of nothing.");
     for (const auto& chunk : manifest.chunks) {
         if (chunk.bytes == 0 || chunk.bytes > chunk_bytes_max)
@@ -72,11 +75,11 @@ std::uint64_t image_bytes(const Manifest& manifest) {
     return bytes;
 }
 
-Status verify_checkpoint(const Checkpoint& checkpoint, const Genesis& genesis,
-                         const Hash& genesis_id) {
-    const Status shape = check_shape(checkpoint.manifest, genesis, genesis_id);
+Status verify_checkpoint(const Checkpoint& checkpoint, const Hash& genesis_id,
+                         const ValidatorSet& set) {
+    const Status shape = check_shape(checkpoint.manifest, genesis_id, set);
     if (!shape.ok()) return shape;
-    return check_quorum(checkpoint.signatures, genesis, checkpoint_domain,
+    return check_quorum(checkpoint.signatures, set, checkpoint_domain,
                         encode(statement_of(checkpoint.manifest)));
 }
 

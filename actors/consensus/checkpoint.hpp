@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "actors/consensus/block.hpp"
+#include "actors/consensus/epoch_proof.hpp"
 
 namespace ait::consensus {
 
@@ -49,7 +49,7 @@ struct Manifest {
     std::uint64_t version = 1;
     std::string chain{};
     Hash genesis{};
-    std::uint64_t epoch = 0;
+    std::uint64_t epoch = 0;  ///< that follows the block: its members sign
     std::uint64_t height = 0;
     std::uint64_t view = 0;
     Hash block{};
@@ -108,10 +108,10 @@ bool verify_checkpoint_signature(const CheckpointStatement& statement, const Pub
                                  const Signature& signature);
 /// All chunks together.
 std::uint64_t image_bytes(const Manifest& manifest);
-/// Of this chain, of lengths that can be, and signed by a quorum of its validators. Error:
-/// check_failed with the reason.
-Status verify_checkpoint(const Checkpoint& checkpoint, const Genesis& genesis,
-                         const Hash& genesis_id);
+/// Of this chain and of the epoch of `set`, of lengths that can be, and signed by a quorum of it.
+/// Error: check_failed with the reason.
+Status verify_checkpoint(const Checkpoint& checkpoint, const Hash& genesis_id,
+                         const ValidatorSet& set);
 /// The chunk is the one that the manifest names. Error: check_failed.
 Status verify_chunk(const Manifest& manifest, std::uint32_t index, std::string_view bytes);
 

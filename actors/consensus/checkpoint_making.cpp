@@ -34,6 +34,9 @@ class Maker {
         auto tip = read_tip();
         if (!tip.ok()) return tip.error();
         tip_ = tip.value();
+        auto epoch = read_epoch();
+        if (!epoch.ok()) return epoch.error();
+        epoch_ = epoch.value();
         for (const auto part : {&Maker::add_outcomes, &Maker::add_state, &Maker::add_operations,
                                 &Maker::add_blobs, &Maker::add_end}) {
             const Status added = (this->*part)();
@@ -42,7 +45,7 @@ class Maker {
         return Checkpoint{.manifest = {.version = 1,
                                        .chain = source_.genesis.chain,
                                        .genesis = source_.genesis_id,
-                                       .epoch = 0,
+                                       .epoch = epoch_,
                                        .height = tip_.height,
                                        .view = tip_.view,
                                        .block = tip_.hash,
@@ -61,6 +64,15 @@ class Maker {
         if (tip.ok() && tip.value().height != source_.store.height())
             return damaged("Its tip is of another height.");
         return tip;
+    }
+
+    Result<std::uint64_t> read_epoch() const {
+        auto bytes = source_.store.find(StoreTable::state, set_in_force_key);
+        if (!bytes.ok()) return bytes.error();
+        if (!bytes.value()) return std::uint64_t{0};
+        auto set = decode_record<ValidatorSet>(*bytes.value());
+        if (!set.ok()) return damaged(set.error().why);
+        return set.value().epoch;
     }
 
     Status add(ImageTable table, std::string_view key, std::string_view value) {
@@ -271,6 +283,7 @@ class Maker {
     ImageFiles::Making& making_;
     const std::atomic<bool>& stops_;
     Tip tip_{};
+    std::uint64_t epoch_ = 0;
     ChunkCutter cutter_{};
     std::set<std::string, std::less<>> blobs_{};
     Status lookup_{};
@@ -347,6 +360,8 @@ Status import_image(const ImageFile& image, const ImportPlace& place,
     writes.index.emplace_back(std::string(tip_key), encode(tip));
     writes.index.emplace_back(std::string(genesis_key), std::string(place.genesis_id.view()));
     writes.index.emplace_back(std::string(base_key), big_endian(manifest.height));
+    for (const auto& step : place.epochs)
+        writes.index.emplace_back(step_key(step.members.epoch), encode(step));
     done = store.value()->publish(std::move(writes));
     if (!done.ok()) return done;
     const auto durable = store.value()->flush_durable();

@@ -29,6 +29,7 @@ struct ImportPlace {
     storage::Database::Options database{};
     const Genesis& genesis;
     const Hash& genesis_id;
+    const std::vector<EpochStep>& epochs;  ///< as the checkpoint's proof had them
 };
 /// Builds it and makes it durable; a directory that is not whole lacks the chain's height. Errors:
 /// those of the files and the store, check_failed (a chunk is rotten), unavailable (`stops` was

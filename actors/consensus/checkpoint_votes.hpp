@@ -1,7 +1,7 @@
 #pragma once
 
 // Who says which root of which height: until a quorum of the members says what this node's own
-// image says, and so proves it. Pure; bounded by the members.
+// image says, and so proves it. Of one epoch. Pure; bounded by the members.
 
 #include <deque>
 #include <map>
@@ -12,8 +12,8 @@ namespace ait::consensus {
 
 class CheckpointVotes {
   public:
-    explicit CheckpointVotes(const Genesis& genesis, const Hash& genesis_id)
-        : genesis_(genesis), genesis_id_(genesis_id) {}
+    CheckpointVotes(std::string chain, const Hash& genesis_id, ValidatorSet set)
+        : chain_(std::move(chain)), genesis_id_(genesis_id), set_(std::move(set)) {}
 
     enum class Taken : std::uint8_t { added, known, refused };
     /// `refused`: the signature is not the member's. The last two heights of each member are kept.
@@ -29,8 +29,9 @@ class CheckpointVotes {
 
     [[nodiscard]] std::uint64_t weight_for(std::uint64_t height, const Hash& root) const;
 
-    const Genesis& genesis_;
+    std::string chain_;
     Hash genesis_id_;
+    ValidatorSet set_;
     std::map<std::uint32_t, std::deque<CheckpointVote>> votes_{};  ///< by member, oldest first
 };
 

@@ -45,7 +45,8 @@ Equivocation in_order(Equivocation evidence) {
     return evidence;
 }
 
-Status check_contradiction(const Equivocation& evidence, const Genesis& genesis) {
+Status check_contradiction(const Equivocation& evidence, const Genesis& genesis,
+                           const ValidatorSet* set) {
     const VoteStatement& first = evidence.first;
     const VoteStatement& second = evidence.second;
     if (first.view != second.view || first.epoch != second.epoch || first.chain != second.chain ||
@@ -64,13 +65,15 @@ Status check_contradiction(const Equivocation& evidence, const Genesis& genesis)
                                                        text_of(first) + " and " + text_of(second) +
                                                        " in one view.");
     }
-    if (first.epoch != 0) {
-        return refuse(ErrorCode::not_found, "Epoch " + std::to_string(first.epoch) +
-                                                " is not one that the genesis describes.");
+    if (set == nullptr) {
+        return refuse(ErrorCode::not_found,
+                      "The chain knows no epoch " + std::to_string(first.epoch) + ".");
     }
-    if (!is_validator(genesis, evidence.validator)) {
+    AIT_ASSERT(set->epoch == first.epoch);
+    if (find_member(*set, evidence.validator) == nullptr) {
         return refuse(ErrorCode::not_found, to_hex(evidence.validator.view()) +
-                                                " is no validator of \"" + genesis.chain + "\".");
+                                                " is no validator of \"" + genesis.chain +
+                                                "\" in epoch " + std::to_string(set->epoch) + ".");
     }
     if (first.chain != genesis.chain || first.genesis != genesis_hash(genesis)) {
         return refuse(ErrorCode::invalid_argument,

@@ -32,12 +32,14 @@ struct Equivocation {
 /// Puts the two statements into their order.
 Equivocation in_order(Equivocation evidence);
 
-/// That it is about this chain and one of its validators, and that the two statements contradict
-/// each other; no signature is looked at. A leader's proposal is its notarize vote, so two
-/// proposals are two of those. Notarize and nullify of one view go together: an honest member may
-/// sign both. Errors: invalid_argument (of another chain, or no contradiction), not_found (no
-/// validator of this chain, or an epoch that its genesis does not describe). Pure; any thread.
-Status check_contradiction(const Equivocation& evidence, const Genesis& genesis);
+/// That it is about this chain and a member of `set`, and that the two statements contradict each
+/// other; no signature is looked at. `set` is that of the statements' epoch; null: there is none. A
+/// leader's proposal is its notarize vote, so two proposals are two of those. Notarize and nullify
+/// of one view go together: an honest member may sign both. Errors: invalid_argument (of another
+/// chain, or no contradiction), not_found (no validator of that epoch, or an epoch that the chain
+/// does not know). Pure; any thread.
+Status check_contradiction(const Equivocation& evidence, const Genesis& genesis,
+                           const ValidatorSet* set);
 /// That the validator signed both. Error: check_failed. Two Ed25519 checks: ask this last.
 Status check_genuine(const Equivocation& evidence);
 

@@ -8,6 +8,7 @@ namespace ait::consensus {
 namespace {
 
 constexpr std::int64_t ask_again_ms = 1'000;
+constexpr std::size_t cases_max = 2 * validators_max;
 
 VoteStatement full_statement(const simplex::Config& config, const simplex::Statement& statement) {
     return {.chain = config.chain,
@@ -20,8 +21,8 @@ VoteStatement full_statement(const simplex::Config& config, const simplex::State
 
 }  // namespace
 
-std::string tell_of_lie(const Genesis& genesis, const simplex::Evidence& found) {
-    const GenesisValidator& validator = genesis.validators.at(found.first.member);
+std::string tell_of_lie(const ValidatorSet& members, const simplex::Evidence& found) {
+    const GenesisValidator& validator = members.members.at(found.first.member);
     spdlog::warn("consensus_evidence validator={} name=\"{}\" view={} first={} second={}",
                  to_hex(validator.public_key.view()), validator.name, found.first.statement.view,
                  name_of(found.first.statement.kind), name_of(found.second.statement.kind));
@@ -40,35 +41,37 @@ SubmissionPtr evidence_submission(const Equivocation& evidence, Submission::Done
                                         false, 0, std::move(done));
 }
 
-EvidenceDesk::EvidenceDesk(const simplex::Config& config)
-    : config_(config), cases_(config.members.size()) {}
-
 bool EvidenceDesk::take(const simplex::Evidence& found) {
     const std::uint32_t member = found.first.member;
     AIT_ASSERT(member == found.second.member);
-    AIT_ASSERT(member < cases_.size());  // the core has verified its signatures
-    if (member == config_.self || cases_[member]) return false;
-    cases_[member] = std::make_unique<Case>(
-        Case{.evidence = in_order({.validator = config_.members[member].key,
-                                   .first = full_statement(config_, found.first.statement),
-                                   .first_signature = found.first.signature,
-                                   .second = full_statement(config_, found.second.statement),
-                                   .second_signature = found.second.signature}),
-             .stage = std::make_shared<std::atomic<Stage>>(Stage::waiting)});
+    AIT_ASSERT(member < config_.members.size());  // the core has verified its signatures
+    const PublicKey& key = config_.members[member].key;
+    if (member == config_.self || cases_.contains(key)) return false;
+    // Of those who vote no more, only what the chain has not ruled on yet.
+    std::erase_if(cases_, [&](const auto& each) {
+        return cases_.size() >= cases_max && *each.second.stage == Stage::done;
+    });
+    if (cases_.size() >= cases_max) return false;
+    cases_.emplace(
+        key, Case{.evidence = in_order({.validator = key,
+                                        .first = full_statement(config_, found.first.statement),
+                                        .first_signature = found.first.signature,
+                                        .second = full_statement(config_, found.second.statement),
+                                        .second_signature = found.second.signature}),
+                  .stage = std::make_shared<std::atomic<Stage>>(Stage::waiting)});
     return true;
 }
 
 std::vector<SubmissionPtr> EvidenceDesk::to_submit(std::int64_t steady_ms) {
     std::vector<SubmissionPtr> submissions;
     if (config_.fault_model == FaultModel::crash) return submissions;
-    for (const auto& each : cases_) {
-        if (!each || *each->stage != Stage::waiting || steady_ms < each->not_before_ms) continue;
-        *each->stage = Stage::asked;
-        each->not_before_ms = steady_ms + ask_again_ms;
+    for (auto& [key, each] : cases_) {
+        if (*each.stage != Stage::waiting || steady_ms < each.not_before_ms) continue;
+        *each.stage = Stage::asked;
+        each.not_before_ms = steady_ms + ask_again_ms;
         submissions.push_back(evidence_submission(
-            each->evidence,
-            [stage = each->stage,
-             validator = to_hex(each->evidence.validator.view())](const Result<Applied>& answer) {
+            each.evidence,
+            [stage = each.stage, validator = to_hex(key.view())](const Result<Applied>& answer) {
                 const bool is_open = !answer.ok() && error_code_row(answer.error().code).retryable;
                 *stage = is_open ? Stage::waiting : Stage::done;
                 if (answer.ok()) {

@@ -5,6 +5,7 @@
 // the same member. One thread, but for the answers.
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -16,10 +17,12 @@ namespace ait::consensus {
 
 class EvidenceDesk {
   public:
-    explicit EvidenceDesk(const simplex::Config& config);
+    /// `config` is that of the epoch that runs, and outlives the desk.
+    explicit EvidenceDesk(const simplex::Config& config) : config_(config) {}
 
     /// True for the first of a member, and only where it is to be told: a node does not accuse
-    /// itself, the others do. At most one a member is kept, so a liar fills nothing.
+    /// itself, the others do. At most one a member is kept, so a liar fills nothing. What an epoch
+    /// has found is the next one's to prove: a lie does not lapse.
     bool take(const simplex::Evidence& found);
     /// What the chain is to be asked now: what it was not asked yet, or had no room for. Nothing
     /// where nobody is expected to lie: there it is for the operators (CONSENSUS 1.5.4).
@@ -35,11 +38,11 @@ class EvidenceDesk {
     };
 
     const simplex::Config& config_;
-    std::vector<std::unique_ptr<Case>> cases_;  ///< by member
+    std::map<PublicKey, Case> cases_{};
 };
 
-/// Logs a lie of a member of the genesis; gives what the operators are to be told.
-std::string tell_of_lie(const Genesis& genesis, const simplex::Evidence& found);
+/// Logs a lie of a member; gives what the operators are to be told.
+std::string tell_of_lie(const ValidatorSet& members, const simplex::Evidence& found);
 
 /// The operation that brings it to the chain; the same lie is the same operation on every node.
 SubmissionPtr evidence_submission(const Equivocation& evidence, Submission::Done done);

@@ -91,7 +91,7 @@ bool are_keys_kept(std::int64_t of_time_unix_ms, std::int64_t at_time_unix_ms) {
 }
 
 RuleSet::RuleSet(std::span<const DomainRules> domains, NonceFunction nonce_function)
-    : resident_prefixes_{std::string(due_prefix), std::string(swept_key)},
+    : resident_prefixes_{std::string(due_prefix), std::string(swept_key), "validators/"},
       take_nonce_(nonce_function) {
     AIT_ASSERT(take_nonce_ != nullptr);
     for (const auto& domain : domains) {
@@ -154,6 +154,7 @@ BlockBuilder::BlockBuilder(const RuleSet& rules, const Parent& parent, std::int6
     : rules_(rules),
       parent_(parent),
       time_unix_ms_(std::max(now_unix_ms, parent.tip.time_unix_ms)),
+      validators_(set_in_force(parent.state, parent.genesis)),
       view_(parent.state) {
     apply_due();
     drop_old_keys();
@@ -167,7 +168,8 @@ Context BlockBuilder::node_context(const Hash& operation) const {
                    .principal = {},
                    .signer = {},
                    .operation = operation,
-                   .blobs = {}};
+                   .blobs = {},
+                   .parent = parent_.tip.hash};
 }
 
 Context BlockBuilder::context_of(const BatchItem& item, const Hash& hash) const {
@@ -344,9 +346,20 @@ ExecutedBlock BlockBuilder::seal(const crypto::SecretKey& node_key, std::uint64_
     return std::move(*this).close(node_key.public_key(), view);
 }
 
+bool BlockBuilder::change_members() {
+    const auto next = begin_planned_set(view_, validators_, height());
+    if (!next) return false;
+    due_outcome_.items.back().events.push_back(
+        Event{.kind = std::string(epoch_event_kind),
+              .subject = std::to_string(next->epoch),
+              .attributes = {{"members", to_hex(set_hash(*next).view())}}});
+    return true;
+}
+
 ExecutedBlock BlockBuilder::close(const PublicKey& leader, std::uint64_t view) && {
     AIT_ASSERT(view > parent_.tip.view);
     ExecutedBlock block;
+    block.ends_epoch = change_members();
     outcomes_.push_back(encode(due_outcome_));
     // Not before: it is no reason for a block.
     if (!swept_.empty()) view_.put(std::string(swept_key), std::move(swept_));
@@ -359,7 +372,7 @@ ExecutedBlock BlockBuilder::close(const PublicKey& leader, std::uint64_t view) &
         BlockHeader{.version = 1,
                     .chain = parent_.genesis.chain,
                     .genesis = parent_.genesis_hash,
-                    .epoch = 0,
+                    .epoch = parent_.epoch.value_or(validators_.epoch),
                     .view = view,
                     .height = height(),
                     .parent_view = parent_.tip.view,
@@ -381,7 +394,7 @@ ExecutedBlock BlockBuilder::close(const PublicKey& leader, std::uint64_t view) &
 
 Status BlockBuilder::replay_batch(const VerifiedTransaction& transaction,
                                   const OperationBatch& batch) {
-    if (!is_validator(parent_.genesis, transaction.content.signer)) {
+    if (find_member(validators_, transaction.content.signer) == nullptr) {
         return Error{ErrorCode::check_failed, "A batch is signed by a node that may not.", "", ""};
     }
     TransactionOutcome outcomes;
@@ -417,6 +430,8 @@ Result<ExecutedBlock> execute_block(const RuleSet& rules, const BlockBuilder::Pa
     if (claimed.parent != parent.tip.hash) return differs("parent", claimed.height);
     if (claimed.view <= parent.tip.view) return differs("view", claimed.height);
     if (claimed.time_unix_ms < parent.tip.time_unix_ms) return differs("time", claimed.height);
+    const std::uint64_t epoch = parent.epoch.value_or(epoch_in_force(parent.state));
+    if (claimed.epoch != epoch) return differs("epoch", claimed.height);
     BlockBuilder builder(rules, parent, claimed.time_unix_ms);
     for (const auto& wire : record.transactions) {
         const auto read =

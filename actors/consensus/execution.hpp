@@ -87,8 +87,14 @@ struct ExecutedBlock {
     std::vector<OperationPlace> operations{};  ///< of transactions and batch items, in order
     std::vector<Hash> blobs{};                 ///< that operations name, in order
     storage::WriteSet writes{};
+    /// It changed the members: the last block of its epoch.
+    bool ends_epoch = false;
     [[nodiscard]] Tip tip() const;
 };
+
+/// The event, last in a block's due outcome, by which its header commits to the members that follow
+/// it: subject their epoch, attribute "members" the hash of their set.
+inline constexpr std::string_view epoch_event_kind = "chain.epoch";
 
 /// An operation was applied before under the same idempotency key; `operation` finds its outcome.
 struct Duplicate {
@@ -115,6 +121,9 @@ class BlockBuilder {
         const Hash& genesis_hash;
         const Tip& tip;
         const storage::StateReader& state;
+        /// The block's; that which follows the parent if absent. An earlier one is for an empty
+        /// block that only serves to make its parent, the last of that epoch, final.
+        std::optional<std::uint64_t> epoch{};
     };
     /// Applies what is due at `now` (never before the parent's time) first.
     BlockBuilder(const RuleSet& rules, const Parent& parent, std::int64_t now_unix_ms);
@@ -153,11 +162,13 @@ class BlockBuilder {
     Status replay_batch(const VerifiedTransaction& transaction, const OperationBatch& batch);
     void apply_due();
     void drop_old_keys();
+    bool change_members();
     ExecutedBlock close(const PublicKey& leader, std::uint64_t view) &&;
 
     const RuleSet& rules_;
     const Parent parent_;
     std::int64_t time_unix_ms_;
+    const ValidatorSet validators_;  ///< in force after the parent
     storage::StateView view_;
     std::vector<std::string> transactions_{};
     std::vector<std::string> outcomes_{};

@@ -65,6 +65,10 @@ Status check_parameters(const ChainParameters& p) {
           range("slash_ppm", p.slash_ppm, 0, 1'000'000)}) {
         if (!status.ok()) return status.error();
     }
+    if (p.validators_join == ValidatorsJoin::staked && p.validator_stake_min.micro == 0) {
+        return refuse("Stake alone makes a validator, and none is needed.",
+                      "Set \"validator_stake_min\", or \"validators_join\": \"approved\".");
+    }
     return {};
 }
 

@@ -27,6 +27,16 @@ struct EnumNames<FaultModel> {
     static constexpr std::array<std::string_view, 2> names{"byzantine", "crash"};
 };
 
+/// Who lets a validator in.
+enum class ValidatorsJoin : std::uint8_t {
+    approved,  ///< a quorum of those who vote
+    staked     ///< its stake
+};
+template <>
+struct EnumNames<ValidatorsJoin> {
+    static constexpr std::array<std::string_view, 2> names{"approved", "staked"};
+};
+
 }  // namespace ait
 
 namespace ait::consensus {
@@ -78,6 +88,8 @@ struct ChainParameters {
     std::uint64_t slash_ppm = 50'000;  ///< of the stake of a validator that is proven to lie, 5 %
     FaultModel fault_model = FaultModel::byzantine;
     std::uint64_t message_delay_ms = 100;  ///< between two validators, a block's body included
+    ValidatorsJoin validators_join = ValidatorsJoin::approved;
+    Amount validator_stake_min{};  ///< of one that joins after height 0
     bool faucet_enabled = false;
     Amount faucet_supply{};  ///< minted to the faucet at height 0
     Amount faucet_request_max{};
@@ -106,6 +118,10 @@ struct ChainParameters {
                            "byzantine: under a third may lie; crash: under half may stop."),
             optional_field("message_delay_ms", &P::message_delay_ms,
                            "Longest way of a message between validators."),
+            optional_field("validators_join", &P::validators_join,
+                           "approved: a quorum lets validators in; staked: their stake does."),
+            optional_field("validator_stake_min", &P::validator_stake_min,
+                           "AIT that a joining validator's owner must have staked."),
             optional_field("faucet_enabled", &P::faucet_enabled, "Development chains only."),
             optional_field("faucet_supply", &P::faucet_supply, "AIT minted to the faucet."),
             optional_field("faucet_request_max", &P::faucet_request_max,
@@ -139,7 +155,7 @@ Hash genesis_hash(const Genesis& genesis);
 Result<Genesis> parse_genesis(std::string_view json_text);
 /// The document as text that parse_genesis reads.
 std::string genesis_to_text(const Genesis& genesis);
-/// Validators by public key may also sign operation batches (they are the chain's gateways).
+/// Whether it names this key: who votes in epoch 0.
 bool is_validator(const Genesis& genesis, const PublicKey& key);
 
 }  // namespace ait::consensus

@@ -7,11 +7,14 @@ namespace ait::consensus {
 namespace {
 
 /// Signatures inside an item are checked once, here: what waits is tried for block after block.
-Status check_item(const BatchItem& item, const Genesis& genesis) {
+Status check_item(const BatchItem& item, const Genesis& genesis,
+                  const storage::StateReader& state) {
     if (item.kind != evidence_kind) return {};
     const auto evidence = decode<Equivocation>(item.body.bytes);
     if (!evidence.ok()) return evidence.error();
-    const Status contradicts = check_contradiction(evidence.value(), genesis);
+    const auto set = set_of_epoch(state, genesis, evidence.value().first.epoch);
+    const Status contradicts =
+        check_contradiction(evidence.value(), genesis, set ? &*set : nullptr);
     return contradicts.ok() ? check_genuine(evidence.value()) : contradicts;
 }
 
@@ -32,7 +35,7 @@ WaitingOperation to_gossip(const Submission& submission, std::uint64_t good_for_
 }
 
 Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& genesis,
-                                  const Hash& genesis_id) {
+                                  const Hash& genesis_id, const storage::StateReader& state) {
     std::vector<std::string> blobs;
     blobs.reserve(operation.blobs.size());
     for (auto& blob : operation.blobs) blobs.push_back(std::move(blob.bytes));
@@ -48,7 +51,7 @@ Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& g
     }
     auto item = decode<BatchItem>(operation.bytes.bytes);
     if (!item.ok()) return item.error();
-    const Status checked = check_item(item.value(), genesis);
+    const Status checked = check_item(item.value(), genesis, state);
     if (!checked.ok()) return checked.error();
     return std::make_shared<Submission>(EncodedItem(std::move(item).value()), std::move(blobs),
                                         false, 0, nobody);

@@ -53,10 +53,10 @@ struct WaitingOperations {
 };
 
 WaitingOperation to_gossip(const Submission& submission, std::uint64_t good_for_ms);
-/// Checks form and signatures, those of evidence too. Nobody waits here for its answer. Errors:
-/// malformed, check_failed, those of check_contradiction.
+/// Checks form and signatures, those of evidence too, by the sets that `state` knows. Nobody waits
+/// here for its answer. Errors: malformed, check_failed, those of check_contradiction.
 Result<SubmissionPtr> from_gossip(WaitingOperation&& operation, const Genesis& genesis,
-                                  const Hash& genesis_id);
+                                  const Hash& genesis_id, const storage::StateReader& state);
 /// In messages of about `bytes_max` each, in order; an operation is never cut.
 std::vector<WaitingOperations> in_messages(WaitingOperations&& all, std::size_t bytes_max);
 /// Transaction hash or item hash.

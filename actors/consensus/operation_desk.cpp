@@ -209,7 +209,8 @@ std::size_t OperationDesk::take_told(WaitingOperations&& told) {
         // Whoever sends it may keep it alive, but not fill the pool for hours.
         const auto good_for = std::min<std::uint64_t>(operation.good_for_ms, 2 * good_for_ms);
         const std::int64_t good_until_ms = now_ms + static_cast<std::int64_t>(good_for);
-        auto submission = from_gossip(std::move(operation), data_.genesis(), data_.genesis_id());
+        auto submission =
+            from_gossip(std::move(operation), data_.genesis(), data_.genesis_id(), reader->state());
         if (!submission.ok()) {
             ++lost;
             continue;

@@ -38,6 +38,8 @@ class PeerLinks {
     /// To those of `peers` that are connected.
     virtual void broadcast(std::span<const PublicKey> peers, PeerMessage kind,
                            std::shared_ptr<const std::string> bytes) = 0;
+    /// Who may send what a validator may, from now on; the others are followers.
+    virtual void set_validators(std::span<const PublicKey> keys) = 0;
 };
 
 /// One message as it came.

@@ -29,6 +29,12 @@ std::optional<Place> place_after(const ChainData& data, const UnfinalBlocks& blo
     return place;
 }
 
+/// What BlockBuilder is to be told: the epoch of a block that only finishes the one before it.
+std::optional<std::uint64_t> epoch_of_child(const Place& place, std::uint64_t epoch) {
+    if (epoch < epoch_in_force(place.state->state())) return epoch;
+    return std::nullopt;
+}
+
 std::string encode_body(const SealedBlock& sealed) {
     std::size_t bytes = 0;
     for (const auto& wire : sealed.block.transactions) bytes += wire.size() + 8;
@@ -119,11 +125,12 @@ std::vector<Hash> named_blobs(const ChainData& data, const std::vector<Blob>& tr
 std::optional<BuiltProposal> build_proposal(const ChainData& data, const UnfinalBlocks& blocks,
                                             OperationDesk& desk, const simplex::Build& request,
                                             const crypto::SecretKey& node_key,
-                                            std::int64_t now_unix_ms) {
+                                            std::int64_t now_unix_ms, std::uint64_t epoch) {
     const auto place = place_after(data, blocks, request.parent);
     if (!place) return std::nullopt;
     BlockBuilder builder(data.rules(),
-                         {data.genesis(), data.genesis_id(), place->tip, place->state->state()},
+                         {data.genesis(), data.genesis_id(), place->tip, place->state->state(),
+                          epoch_of_child(*place, epoch)},
                          std::max(now_unix_ms, request.time_unix_ms_min));
     BuiltProposal built{.sealed = std::make_shared<SealedBlock>(), .block = nullptr};
     if (!request.empty) desk.fill(builder, *place->reader, place->path, *built.sealed);
@@ -159,14 +166,23 @@ Result<std::shared_ptr<SealedBlock>> execute_proposal(
     if (!place) {
         return Error{ErrorCode::not_found, "The proposal's parent is not here.", "", ""};
     }
+    const auto read = decode<BlockHeader>(header);
+    if (!read.ok()) return read.error();
+    // It would come to nothing: what follows the end of an epoch in that epoch is never published.
+    if (read.value().epoch < epoch_in_force(place->state->state()) && !body.transactions.empty()) {
+        return Error{ErrorCode::check_failed, "The proposal goes on after its epoch's end.", "",
+                     ""};
+    }
     BlockRecord record;
     record.header.bytes = header;
     record.transactions = std::move(body.transactions);
     const Status verified = verify_signatures(data, record.transactions, is_verified);
     if (!verified.ok()) return verified.error();
-    auto executed = execute_block(
-        data.rules(), {data.genesis(), data.genesis_id(), place->tip, place->state->state()},
-        record, Signatures::trusted);
+    auto executed =
+        execute_block(data.rules(),
+                      {data.genesis(), data.genesis_id(), place->tip, place->state->state(),
+                       epoch_of_child(*place, read.value().epoch)},
+                      record, Signatures::trusted);
     if (!executed.ok()) return executed.error();
     auto sealed = std::make_shared<SealedBlock>();
     sealed->block = std::move(executed).value();
@@ -179,6 +195,29 @@ Result<std::shared_ptr<SealedBlock>> execute_proposal(
     const Status sidecars = check_sidecars(*sealed, *place);
     if (!sidecars.ok()) return sidecars.error();
     return sealed;
+}
+
+simplex::Executed execute_for_core(const ChainData& data, UnfinalBlocks& blocks,
+                                   const simplex::Execute& request,
+                                   const std::function<bool(const Hash&)>& is_verified) {
+    simplex::Executed answer{.hash = request.hash};
+    auto body = read_body(*request.block);
+    if (!body.ok()) {
+        answer.body_differs = true;
+        answer.reason = body.error().what + " " + body.error().why;
+        return answer;
+    }
+    auto executed = execute_proposal(data, blocks, request.parent, request.block->header,
+                                     std::move(body).value(), is_verified);
+    answer.ok = executed.ok();
+    if (!executed.ok()) {
+        answer.body_differs = executed.error().code == ErrorCode::unavailable;
+        answer.reason = executed.error().what + " " + executed.error().why;
+        return answer;
+    }
+    answer.ends_epoch = executed.value()->block.ends_epoch;
+    blocks.add(std::move(executed).value());
+    return answer;
 }
 
 std::vector<simplex::FinalBlock> read_final(const ChainData& data, std::uint64_t from_height,

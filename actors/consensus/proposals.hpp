@@ -22,22 +22,28 @@ struct BuiltProposal {
     simplex::BlockPtr block{};
 };
 
-/// A block of what waits on the parent that the core names. Nothing: nothing is worth a block, or
-/// the parent is not here any more.
+/// A block of `epoch` of what waits on the parent that the core names. Nothing: nothing is worth a
+/// block, or the parent is not here any more.
 std::optional<BuiltProposal> build_proposal(const ChainData& data, const UnfinalBlocks& blocks,
                                             OperationDesk& desk, const simplex::Build& request,
                                             const crypto::SecretKey& node_key,
-                                            std::int64_t now_unix_ms);
+                                            std::int64_t now_unix_ms, std::uint64_t epoch);
 
 /// The body as the header's transactions root covers it. Error: malformed (it is another's body).
 Result<BlockBody> read_body(const simplex::Block& block);
 
-/// Another member's block. `is_verified`: this transaction's signature was checked before. Errors:
-/// check_failed (it does not give its header), malformed, not_found (its parent is not here),
-/// unavailable (blobs that it names did not come along with the body).
+/// Another member's block, of an epoch that the core has checked. `is_verified`: this transaction's
+/// signature was checked before. Errors: check_failed (it does not give its header), malformed,
+/// not_found (its parent is not here), unavailable (blobs that it names did not come along with the
+/// body).
 Result<std::shared_ptr<SealedBlock>> execute_proposal(
     const ChainData& data, const UnfinalBlocks& blocks, const Hash& parent,
     const std::string& header, BlockBody body, const std::function<bool(const Hash&)>& is_verified);
+
+/// What the core asks for: executed, and kept among `blocks` if it is valid.
+simplex::Executed execute_for_core(const ChainData& data, UnfinalBlocks& blocks,
+                                   const simplex::Execute& request,
+                                   const std::function<bool(const Hash&)>& is_verified);
 
 /// Consecutive final blocks of the store from a height on: at most `count_max`, and after the first
 /// no more than `bytes_max` in all.

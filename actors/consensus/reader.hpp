@@ -52,6 +52,8 @@ struct KeptOutcome {
     }
 };
 
+struct EpochStep;
+
 /// Why a block that the chain has is not here.
 Error history_missing(std::uint64_t height, std::uint64_t history_from);
 
@@ -72,6 +74,8 @@ class ChainReader {
         const OperationPosition& /*position*/) const {
         return std::nullopt;
     }
+    /// How the members of this epoch, not the first, came to vote. Errors: not_found, corrupt_data.
+    [[nodiscard]] virtual Result<EpochStep> epoch_step(std::uint64_t epoch) const;
     /// By transaction hash or batch item hash.
     [[nodiscard]] virtual std::optional<OperationPosition> find_operation(
         const Hash& hash) const = 0;

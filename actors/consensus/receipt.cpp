@@ -87,8 +87,11 @@ Result<ProvenOperation> check_proof(const OperationProof& proof, const Genesis& 
     if (proven.header.chain != genesis.chain || proven.header.genesis != genesis_id) {
         return refuse("It is of chain " + proven.header.chain + " with another genesis.");
     }
-    const Status final = verify_certificate(proof.certificate, proof.links, genesis, proven.header,
-                                            proven.block_hash);
+    const auto members =
+        follow_steps(genesis_set(genesis), proof.epochs, genesis.chain, genesis_id);
+    if (!members.ok()) return refuse(members.error().why);
+    const Status final = verify_certificate(proof.certificate, proof.links, genesis_id,
+                                            members.value(), proven.header, proven.block_hash);
     if (!final.ok()) return refuse(final.error().why);
     const Status paths = check_paths(proof, proven.header);
     if (!paths.ok()) return paths.error();
@@ -250,7 +253,21 @@ Result<OperationProof> prove_operation(const StoredBlock& block,
                           .outcome_path = crypto::merkle_path(outcome_leaves, index),
                           .header = block.record.header,
                           .certificate = block.record.certificate,
-                          .links = block.record.links};
+                          .links = block.record.links,
+                          .epochs = {}};
+}
+
+Result<OperationProof> prove_operation(const ChainReader& chain,
+                                       const OperationPosition& position) {
+    const auto block = chain.block(position.height);
+    if (!block.ok()) return block.error();
+    if (!block.value()) return history_missing(position.height, chain.history_from());
+    auto proof = prove_operation(*block.value(), position);
+    if (!proof.ok()) return proof;
+    auto steps = steps_between(chain, 0, block.value()->header.epoch);
+    if (!steps.ok()) return steps.error();
+    proof.value().epochs = std::move(steps).value();
+    return proof;
 }
 
 Result<std::string> receipt_text(const std::vector<OperationProof>& proofs, const Genesis& genesis,

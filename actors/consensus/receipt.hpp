@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "actors/consensus/reader.hpp"
+#include "actors/consensus/epoch_proof.hpp"
 #include "runtime/base/codec/json.hpp"
 #include "runtime/base/operation.hpp"
 
@@ -26,7 +26,8 @@ struct OperationProof {
     std::vector<Hash> outcome_path{};
     Blob header{};
     Certificate certificate{};
-    std::vector<Blob> links{};  ///< as in the block's record
+    std::vector<Blob> links{};        ///< as in the block's record
+    std::vector<EpochStep> epochs{};  ///< from the genesis' members to those of the block's epoch
     static constexpr auto fields() {
         using P = OperationProof;
         return std::tuple{
@@ -38,8 +39,9 @@ struct OperationProof {
             field("outcome_path", &P::outcome_path, "Merkle path.", 64),
             field("header", &P::header, "Encoded header."),
             field("certificate", &P::certificate, "Finality."),
-            optional_field("links", &P::links, "Headers to what is certified.",
-                           finality_links_max)};
+            optional_field("links", &P::links, "Headers to what is certified.", finality_links_max),
+            optional_field("epochs", &P::epochs, "How those who signed came to vote.",
+                           epoch_steps_max)};
     }
 };
 
@@ -47,8 +49,12 @@ struct OperationProof {
 /// binaries give the operation registry's.
 using FormFinder = std::function<const TransactionForm*(std::string_view kind)>;
 
-/// Proof for the operation at `position`. Error: corrupt_data when block and position do not fit.
+/// Proof for the operation at `position`, without `epochs`, which a block of the first one does not
+/// need. Error: corrupt_data when block and position do not fit.
 Result<OperationProof> prove_operation(const StoredBlock& block, const OperationPosition& position);
+/// The whole proof. Errors: not_found (the block, or a change of members, is not kept here),
+/// corrupt_data, those of steps_between.
+Result<OperationProof> prove_operation(const ChainReader& chain, const OperationPosition& position);
 
 /// The receipt of a job: proofs of its result, then of later payments if any; or of a single
 /// operation about something else. One line of JSON, byte for byte what the REST route serves.

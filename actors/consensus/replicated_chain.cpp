@@ -7,8 +7,8 @@
 #include <deque>
 #include <set>
 
-#include "actors/consensus/chain_peers.hpp"
 #include "actors/consensus/chain_writer.hpp"
+#include "actors/consensus/epoch_seat.hpp"
 #include "actors/consensus/evidence_desk.hpp"
 #include "actors/consensus/gathering.hpp"
 #include "actors/consensus/operation_desk.hpp"
@@ -23,15 +23,10 @@ namespace {
 
 constexpr std::chrono::milliseconds look_interval{100};
 constexpr std::chrono::milliseconds store_retry{5};
-constexpr std::size_t alarms_kept = 16;
 /// What a block of one node has to wait for at most, so many times: agreeing takes longer.
 constexpr std::size_t told_bytes_max = 2U * 1024 * 1024;  // so that no link is blocked for long
 
-using Self = caf::typed_event_based_actor<
-    caf::reacts_to<Submit>, caf::reacts_to<Drain>, caf::reacts_to<FromPeers>,
-    caf::reacts_to<PeerLinked>, caf::reacts_to<JournalDurable>, caf::reacts_to<Durable>,
-    caf::reacts_to<Deadline>, caf::reacts_to<LookAround>, caf::reacts_to<Wake>,
-    caf::reacts_to<GatheringOver>, caf::reacts_to<Perform>>;
+using Self = ReplicatedChainActor::base;
 
 class Replica {
   public:
@@ -39,21 +34,18 @@ class Replica {
         : self_(self),
           services_(std::move(services)),
           desk_(services_.data, services_.clock, services_.figures),
-          peers_(services_.config),
-          evidence_(services_.config),
-          authenticator_(services_.config, services_.config.self ? &services_.node_key : nullptr),
-          core_(services_.config, std::move(services_.restored), authenticator_),
+          seat_(services_.config, std::move(services_.restored), services_.node_key),
+          evidence_(seat_.config()),
           snapshots_({services_.data, services_.links, services_.node_key, services_.clock,
-                      services_.config, std::move(services_.snapshots),
+                      seat_.config(), std::move(services_.snapshots),
                       [chain = ReplicatedChainActor(self)](std::function<void()> what) {
                           caf::anon_send(chain, Perform{std::move(what)});
                       }}),
-          inquiry_(services_.config, services_.config.incarnation),
+          inquiry_(seat_.config(), seat_.config().incarnation),
           log_writer_({services_.data, services_.journal, services_.writer, services_.on_fatal}),
           times_(services_.clock),
           gathering_(services_.block_wait_ms) {
         services_.figures.height = services_.data.tip().height;
-        state_.quorum_weight = simplex::quorum_weight(services_.config);
         count_reachable();
     }
 
@@ -88,16 +80,16 @@ class Replica {
                 state_.refused_messages += snapshots_.on_message(delivery.peer, delivery.bytes);
                 continue;
             }
-            feed(simplex::Received{peers_.number_of(delivery.peer), delivery.bytes});
+            feed(simplex::Received{seat_.peers().number_of(delivery.peer), delivery.bytes});
         }
     }
 
     void on_link(const PublicKey& key, bool is_up) {
-        const simplex::Peer peer = peers_.number_of(key);
+        const simplex::Peer peer = seat_.peers().number_of(key);
         if (is_up)
-            linked_.insert(peer);
+            linked_.insert(key);
         else
-            linked_.erase(peer);
+            linked_.erase(key);
         count_reachable();
         snapshots_.on_link(key, is_up);
         if (is_up)
@@ -107,7 +99,8 @@ class Replica {
         tell_figures();
     }
 
-    void on_journal(std::uint64_t sequence) {
+    void on_journal(std::uint64_t epoch, std::uint64_t sequence) {
+        if (epoch != seat_.config().epoch) return;  // of a core that is gone
         times_.end(BlockStage::journal, sequence);
         feed(simplex::Persisted{sequence});
         log_writer_.on_records_durable(sequence);
@@ -132,6 +125,10 @@ class Replica {
         tell(desk_.look(standing()));
         if (auto lies = evidence_.to_submit(now().steady_ms); !lies.empty())
             tell(desk_.take(std::move(lies), standing()));
+        if (services_.duties && seat_.core().blocks_behind() == 0 && standing().hears_quorum) {
+            if (auto duties = services_.duties(); !duties.empty())
+                tell(desk_.take(std::move(duties), standing()));
+        }
         inquire();
         if (has_work()) feed(simplex::WorkWaiting{true});
         tell_figures();
@@ -159,11 +156,11 @@ class Replica {
                 .answered_question = inquiry_.answered(),
                 .answered_height = inquiry_.height(),
                 .hears_quorum = state_.reachable_weight >= state_.quorum_weight,
-                .members_may_lie = services_.config.fault_model == FaultModel::byzantine};
+                .members_may_lie = seat_.config().fault_model == FaultModel::byzantine};
     }
     /// Of any block that this node knows of, final or not.
     [[nodiscard]] std::uint64_t height_known() const {
-        return std::max(core_.position().final_height_known, blocks_.highest());
+        return std::max(seat_.core().position().final_height_known, blocks_.highest());
     }
     [[nodiscard]] bool has_work() const { return desk_.has_waiting() || is_due(); }
     [[nodiscard]] bool is_due() const {
@@ -172,7 +169,7 @@ class Replica {
     }
 
     void look_at_snapshots() {
-        snapshots_.look(core_.position());
+        snapshots_.look(seat_.core().position());
         if (snapshots_.holds() == holds_catch_up_) return;
         holds_catch_up_ = snapshots_.holds();
         feed(simplex::HoldCatchUp{holds_catch_up_});
@@ -182,7 +179,7 @@ class Replica {
 
     void tell(WaitingOperations told) {
         for (const auto& message : in_messages(std::move(told), told_bytes_max)) {
-            services_.links.broadcast(peers_.members(), PeerMessage::operations,
+            services_.links.broadcast(seat_.peers().members(), PeerMessage::operations,
                                       std::make_shared<const std::string>(encode(message)));
         }
     }
@@ -191,11 +188,11 @@ class Replica {
     void inquire() {
         if (!desk_.has_question_after(inquiry_.answered())) return;
         const std::int64_t now_ms = now().steady_ms;
-        if (inquiry_.is_asking() && now_ms < asked_ms_ + 3 * services_.config.delta_ms) return;
+        if (inquiry_.is_asking() && now_ms < asked_ms_ + 3 * seat_.config().delta_ms) return;
         asked_ms_ = now_ms;
         const TipWord question{.question = inquiry_.ask(height_known()), .height = {}};
         if (!inquiry_.is_asking()) return tell(desk_.think_over(standing()));
-        services_.links.broadcast(peers_.members(), PeerMessage::tip,
+        services_.links.broadcast(seat_.peers().members(), PeerMessage::tip,
                                   std::make_shared<const std::string>(encode(question)));
     }
 
@@ -206,12 +203,12 @@ class Replica {
             return;
         }
         if (word.value().height) {
-            if (!inquiry_.on_answer(peers_.number_of(delivery.peer), word.value())) return;
+            if (!inquiry_.on_answer(seat_.peers().number_of(delivery.peer), word.value())) return;
             tell(desk_.think_over(standing()));
             return inquire();
         }
         // Who has just started may not know again what it voted for.
-        if (!core_.position().may_vote) return;
+        if (!seat_.core().position().may_vote) return;
         const TipWord answer{.question = word.value().question, .height = height_known()};
         services_.links.send(delivery.peer, PeerMessage::tip,
                              std::make_shared<const std::string>(encode(answer)));
@@ -235,17 +232,18 @@ class Replica {
         while (!inputs_.empty()) {
             simplex::Input next = std::move(inputs_.front());
             inputs_.pop_front();
-            auto outputs = core_.step(std::move(next), now());
+            auto outputs = seat_.core().step(std::move(next), now());
             for (auto& output : outputs) std::visit([this](auto& each) { perform(each); }, output);
         }
         is_feeding_ = false;
         arm();
         // At once: the core begins to fetch blocks a moment after it learns that it lacks them.
-        if (core_.blocks_behind() >= join_gap_blocks_min && !holds_catch_up_) look_at_snapshots();
+        if (seat_.core().blocks_behind() >= join_gap_blocks_min && !holds_catch_up_)
+            look_at_snapshots();
     }
 
     void arm() {
-        const auto at = core_.next_deadline_ms();
+        const auto at = seat_.core().next_deadline_ms();
         if (!at || (armed_ms_ && *armed_ms_ <= *at)) return;
         armed_ms_ = *at;
         const std::int64_t wait_ms = std::max<std::int64_t>(*at - now().steady_ms, 0);
@@ -253,23 +251,42 @@ class Replica {
     }
 
     void count_reachable() {
-        const auto& members = services_.config.members;
-        state_.reachable_weight = 0;
-        for (std::uint32_t i = 0; i < members.size(); ++i) {
-            if (i == services_.config.self || linked_.contains(i))
-                state_.reachable_weight += members[i].weight;
-        }
+        state_.epoch = seat_.config().epoch;
+        state_.quorum_weight = simplex::quorum_weight(seat_.config());
+        state_.reachable_weight = seat_.weight_of(linked_);
+    }
+
+    /// The last block of the epoch is published, and the next epoch begins on it.
+    void begin_epoch() {
+        AIT_ASSERT(!is_feeding_);
+        AIT_ASSERT(final_.empty());  // nothing follows the end of an epoch in that epoch
+        ending_height_.reset();
+        const ValidatorSet members = services_.data.validators();
+        services_.links.set_validators(
+            seat_.begin_epoch(services_.data.genesis(), members, services_.data.tip()));
+        const std::vector<PublicKey> linked(linked_.begin(), linked_.end());
+        inquiry_.begin_epoch(seat_.config());
+        snapshots_.begin_epoch(members, linked);
+        holds_catch_up_ = false;
+        armed_ms_.reset();
+        count_reachable();
+        spdlog::info("epoch_began epoch={} validators={} votes={}", members.epoch,
+                     members.members.size(), seat_.config().self.has_value());
+        feed(simplex::Start{});
+        look_at_snapshots();
+        for (const auto& peer : linked) feed(simplex::PeerConnected{seat_.peers().number_of(peer)});
+        tell_figures();
     }
 
     /// A copy for readers of other threads: at each look and change of links, not at each input.
     void tell_figures() {
         const bool was_voting = state_.position.may_vote;
-        state_.position = core_.position();
+        state_.position = seat_.core().position();
         if (state_.position.may_vote != was_voting) {
             spdlog::info("consensus_standing voting={} view={} height={}", state_.position.may_vote,
                          state_.position.view, state_.position.final_height);
         }
-        state_.counters = core_.counters();
+        state_.counters = seat_.core().counters();
         state_.stages = times_.times();
         state_.snapshot = snapshots_.state();
         services_.replication.set(state_);
@@ -297,47 +314,35 @@ class Replica {
         if (shall_wait(request)) return inputs_.push_back(simplex::NothingToBuild{request.view});
         times_.begin(BlockStage::build, request.view);
         auto built = build_proposal(services_.data, blocks_, desk_, request, services_.node_key,
-                                    services_.clock.now_unix_ms());
+                                    services_.clock.now_unix_ms(), seat_.config().epoch);
         if (!built) return inputs_.push_back(simplex::NothingToBuild{request.view});
         times_.end(BlockStage::build, request.view);
         times_.begin(BlockStage::agree, request.view);
         blocks_.add(built->sealed);
-        inputs_.push_back(simplex::Built{request.view, std::move(built->block), false});
+        inputs_.push_back(
+            simplex::Built{request.view, std::move(built->block), built->sealed->block.ends_epoch});
     }
 
     void perform(const simplex::Execute& request) {
-        simplex::Executed answer{.hash = request.hash};
-        auto body = read_body(*request.block);
-        if (!body.ok()) {
-            answer.body_differs = true;
-            answer.reason = body.error().what + " " + body.error().why;
-            return inputs_.push_back(std::move(answer));
-        }
         times_.begin(BlockStage::execute, request.height);
-        auto executed = execute_proposal(
-            services_.data, blocks_, request.parent, request.block->header, std::move(body).value(),
-            [this](const Hash& hash) { return desk_.is_verified(hash); });
+        inputs_.push_back(
+            execute_for_core(services_.data, blocks_, request,
+                             [this](const Hash& hash) { return desk_.is_verified(hash); }));
         times_.end(BlockStage::execute, request.height);
-        answer.ok = executed.ok();
-        if (executed.ok()) {
-            blocks_.add(std::move(executed).value());
-        } else {
-            answer.body_differs = executed.error().code == ErrorCode::unavailable;
-            answer.reason = executed.error().what + " " + executed.error().why;
-        }
-        inputs_.push_back(std::move(answer));
     }
 
     void perform(simplex::Persist& request) {
         times_.begin(BlockStage::journal, request.sequence);
         const std::uint64_t sequence = request.sequence;
-        log_writer_.put_records(std::move(request),
-                                [chain = ReplicatedChainActor(self_), sequence] {
-                                    caf::anon_send(chain, JournalDurable{sequence});
-                                });
+        log_writer_.put_records(std::move(request), [chain = ReplicatedChainActor(self_),
+                                                     epoch = seat_.config().epoch, sequence] {
+            caf::anon_send(chain, JournalDurable{epoch, sequence});
+        });
     }
 
-    void perform(simplex::Send& request) { send_out(services_.links, peers_, std::move(request)); }
+    void perform(simplex::Send& request) {
+        send_out(services_.links, seat_.peers(), std::move(request));
+    }
 
     void perform(simplex::Finalized& request) {
         auto sealed = blocks_.find(request.hash);
@@ -358,33 +363,28 @@ class Replica {
         inputs_.push_back(
             simplex::FinalRead{request.peer, request.from_height,
                                read_final(services_.data, request.from_height, request.count,
-                                          services_.config.final_bytes_per_answer_max)});
+                                          seat_.config().final_bytes_per_answer_max)});
     }
 
     void perform(const simplex::Evidence& request) {
         ++state_.evidence_total;
         // The first of each member alone, or a liar fills the log; on_look() takes it to the chain.
-        if (evidence_.take(request)) note_alarm(tell_of_lie(services_.data.genesis(), request));
+        if (evidence_.take(request)) note_alarm(tell_of_lie(services_.data.validators(), request));
     }
 
     void note_alarm(const std::string& text) {
-        if (state_.alarms.size() == alarms_kept) state_.alarms.erase(state_.alarms.begin());
-        state_.alarms.push_back(text);
+        add_alarm(state_, text);
         spdlog::warn("consensus_alarm detail=\"{}\"", text);
     }
 
     void perform(const simplex::Alarm& request) {
         note_alarm(request.text);
         if (request.kind == simplex::AlarmKind::state_diverged ||
-            request.kind == simplex::AlarmKind::final_block_conflict) {
-            services_.on_fatal(Error{ErrorCode::check_failed,
-                                     "This node and the other members disagree.", request.text,
-                                     "Compare the releases and the genesis documents of all "
-                                     "nodes; then restore this one from the others."});
-        }
+            request.kind == simplex::AlarmKind::final_block_conflict)
+            services_.on_fatal(members_disagree(request.text));
     }
 
-    void perform(const simplex::EpochEnded&) {}
+    void perform(const simplex::EpochEnded& request) { ending_height_ = request.height; }
 
     // ---- final blocks ----
 
@@ -414,6 +414,7 @@ class Replica {
             services_.listeners.notify(sealed->block.header.height);
         }
         if (!has_published) return;
+        if (ending_height_ == services_.data.tip().height) begin_epoch();
         desk_.reconsider(blocks_.longest_from(services_.data.tip().hash));
         times_.end(BlockStage::publish, log_writer_.durable_height());
         tell(desk_.think_over(standing()));
@@ -432,10 +433,9 @@ class Replica {
     Self* self_;
     ReplicatedChainServices services_;
     OperationDesk desk_;
-    ChainPeers peers_;
+    EpochSeat seat_;
     EvidenceDesk evidence_;
-    simplex::KeyAuthenticator authenticator_;
-    simplex::Core core_;
+    std::optional<std::uint64_t> ending_height_{};  ///< of the block that ends this epoch
     SnapshotDesk snapshots_;
     bool holds_catch_up_ = false;
     TipInquiry inquiry_;
@@ -448,7 +448,7 @@ class Replica {
     std::deque<simplex::Input> inputs_{};
     bool is_feeding_ = false;
     std::optional<std::int64_t> armed_ms_{};
-    std::set<simplex::Peer> linked_{};
+    std::set<PublicKey> linked_{};
     ReplicationState state_{};
     std::function<void()> drained_{};
     std::int64_t drain_until_ms_ = 0;
@@ -472,7 +472,9 @@ ReplicatedChainActor::behavior_type replica_behavior(
         [replica](const Drain& message) { replica->on_drain(message.drained); },
         [replica](const FromPeers& message) { replica->on_deliveries(message.deliveries); },
         [replica](const PeerLinked& message) { replica->on_link(message.peer, message.is_up); },
-        [replica](const JournalDurable& message) { replica->on_journal(message.sequence); },
+        [replica](const JournalDurable& message) {
+            replica->on_journal(message.epoch, message.sequence);
+        },
         [replica](const Durable& message) { replica->on_durable(message.height); },
         [replica](const Deadline&) { replica->on_deadline(); },
         [replica](const LookAround&) { replica->on_look(); },

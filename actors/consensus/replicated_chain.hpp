@@ -31,8 +31,9 @@ struct PeerLinked {
     PublicKey peer{};
     bool is_up = false;
 };
-/// The journal holds what was asked for, up to here.
+/// The journal holds what the core of this epoch asked for, up to here.
 struct JournalDurable {
+    std::uint64_t epoch = 0;
     std::uint64_t sequence = 0;
 };
 /// What a thread of the chain's brings back.
@@ -68,6 +69,7 @@ using ReplicatedChainActor =
 /// Where this node's part in agreeing stood lately; written by the chain, read by anybody.
 struct ReplicationState {
     simplex::Position position{};
+    std::uint64_t epoch = 0;
     simplex::Counters counters{};
     std::vector<std::string> alarms{};  ///< the last few, oldest first
     std::uint64_t evidence_total = 0;
@@ -79,6 +81,11 @@ struct ReplicationState {
     std::uint64_t refused_messages = 0;  ///< of peers: malformed, or of another chain
     StageTimes stages{};                 ///< of blocks
 };
+/// Keeps it among the last few.
+void add_alarm(ReplicationState& state, const std::string& text);
+/// What ends a node whose state is not that of the others.
+Error members_disagree(const std::string& how);
+
 class ReplicationFigures {
   public:
     void set(ReplicationState state);
@@ -105,11 +112,14 @@ struct ReplicatedChainServices {
     simplex::Restored restored;
     std::uint32_t block_wait_ms = 0;  ///< a leader's wait for a larger block while others go on
     SnapshotPlace snapshots{};
+    /// What this node has to tell the chain on nobody's behalf; asked for now and then while it is
+    /// in step with the others. By the actor.
+    std::function<std::vector<SubmissionPtr>()> duties{};
 };
 
 /// The epoch's configuration for this node; a node whose key is no member's follows.
-simplex::Config simplex_config(const Genesis& genesis, const PublicKey& self,
-                               std::uint64_t incarnation);
+simplex::Config simplex_config(const Genesis& genesis, const ValidatorSet& members,
+                               const PublicKey& self, std::uint64_t incarnation);
 
 /// Starts the chain. Peers' messages and links are sent to it; it sends through `links`.
 ReplicatedChainActor spawn_replicated_chain(caf::actor_system& system,

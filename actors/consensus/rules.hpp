@@ -32,6 +32,7 @@ struct Context {
     PublicKey signer{};             ///< the account's key when authority is account, else zero
     Hash operation{};               ///< transaction hash or batch item hash: the source of ids
     std::span<const Hash> blobs{};  ///< sidecars that are there: the chain has seen their bytes
+    Hash parent{};                  ///< the block before, of height - 1
 };
 
 /// Whether the operation brought the bytes behind a hash; a rule that stores a hash asks this, or

@@ -36,7 +36,7 @@ SnapshotDesk::SnapshotDesk(Parts parts)
     : parts_(std::move(parts)),
       files_(parts_.place.files == nullptr ? storage::posix_file_system() : *parts_.place.files,
              parts_.place.directory),
-      votes_(parts_.data.genesis(), parts_.data.genesis_id()),
+      votes_(parts_.data.genesis().chain, parts_.data.genesis_id(), parts_.data.validators()),
       join_(parts_.data.genesis(), parts_.data.genesis_id()),
       open_(std::make_shared<Open>(files_)),
       heavy_(heavy_waiting_max),
@@ -54,6 +54,15 @@ std::optional<std::uint32_t> SnapshotDesk::member_of(const PublicKey& key) const
                                     [&](const auto& member) { return member.key == key; });
     if (found == members.end()) return std::nullopt;
     return static_cast<std::uint32_t>(found - members.begin());
+}
+
+std::optional<std::uint32_t> SnapshotDesk::source_of(const PublicKey& key) {
+    const auto found = std::find(sources_.begin(), sources_.end(), key);
+    const auto number = static_cast<std::uint32_t>(found - sources_.begin());
+    if (found != sources_.end()) return number;
+    if (!member_of(key)) return std::nullopt;
+    sources_.push_back(key);
+    return number;
 }
 
 void SnapshotDesk::send(const PublicKey& peer, std::string message) {
@@ -75,8 +84,7 @@ void SnapshotDesk::light(TaskThread::Task task) {
 // ---- what lies here from an earlier life ----
 
 void SnapshotDesk::load() {
-    heavy([this, files = files_, genesis = parts_.data.genesis(),
-           genesis_id = parts_.data.genesis_id()]() mutable {
+    heavy([this, files = files_]() mutable {
         std::vector<Checkpoint> proved;
         std::optional<Error> failure;
         Status done = files.open();
@@ -87,9 +95,7 @@ void SnapshotDesk::load() {
              heights.ok() ? heights.value() : std::vector<std::uint64_t>{}) {
             if (stops_) return;
             const auto image = files.find(height);
-            const bool is_proved =
-                image.ok() &&
-                verify_checkpoint(image.value()->checkpoint(), genesis, genesis_id).ok();
+            const bool is_proved = image.ok() && is_known_proof(image.value()->checkpoint());
             if (is_proved && is_whole(*image.value(), stops_)) {
                 proved.push_back(image.value()->checkpoint());
             } else if (!is_proved) {
@@ -100,6 +106,24 @@ void SnapshotDesk::load() {
         if (failure) log_failure("checkpoints_not_read", 0, *failure);
         parts_.post([this, proved = std::move(proved)] { on_loaded(proved); });
     });
+}
+
+bool SnapshotDesk::is_known_proof(const Checkpoint& checkpoint) const {
+    const auto reader = parts_.data.reader();
+    const auto members =
+        set_of_epoch(reader->state(), parts_.data.genesis(), checkpoint.manifest.epoch);
+    return members && verify_checkpoint(checkpoint, parts_.data.genesis_id(), *members).ok();
+}
+
+void SnapshotDesk::begin_epoch(ValidatorSet members, const std::vector<PublicKey>& linked) {
+    votes_ =
+        CheckpointVotes(parts_.data.genesis().chain, parts_.data.genesis_id(), std::move(members));
+    vote_heard_at_ms_.clear();
+    own_votes_.clear();
+    if (own_) drop(own_->manifest.height);  // those who could have proved it vote no more
+    own_.reset();
+    // An image that is on its way proves itself: who had it before may still bring it.
+    for (const auto& key : linked) on_link(key, true);
 }
 
 void SnapshotDesk::on_loaded(std::vector<Checkpoint> proved) {
@@ -166,6 +190,9 @@ void SnapshotDesk::make(std::uint64_t height) {
 void SnapshotDesk::on_made(const Result<Checkpoint>& made) {
     is_making_ = false;
     if (!made.ok()) return;
+    // It was begun in an epoch that is over: nobody signs it any more.
+    if (!parts_.config.self || made.value().manifest.epoch != parts_.config.epoch)
+        return drop(made.value().manifest.height);
     if (own_) drop(own_->manifest.height);  // too few said the same in time
     own_ = made.value();
     const CheckpointStatement statement = statement_of(own_->manifest);

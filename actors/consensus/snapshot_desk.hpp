@@ -69,6 +69,8 @@ class SnapshotDesk {
     /// How many messages could not be read: one or none.
     [[nodiscard]] std::size_t on_message(const PublicKey& peer, std::string_view message);
     void on_link(const PublicKey& peer, bool is_up);
+    /// The configuration has other members; those of `linked` are to be reached.
+    void begin_epoch(ValidatorSet members, const std::vector<PublicKey>& linked);
     void look(const simplex::Position& position);
 
     /// Blocks are not to be fetched meanwhile.
@@ -79,6 +81,8 @@ class SnapshotDesk {
     struct Open;  ///< of the light thread
     [[nodiscard]] bool is_on() const { return !parts_.place.directory.empty(); }
     [[nodiscard]] std::optional<std::uint32_t> member_of(const PublicKey& key) const;
+    /// By which number the join knows a node that is or was a member; nothing for others.
+    std::optional<std::uint32_t> source_of(const PublicKey& key);
     [[nodiscard]] std::int64_t steady_ms() const { return parts_.clock.monotonic_us() / 1'000; }
     void send(const PublicKey& peer, std::string message);
     void heavy(TaskThread::Task task);
@@ -87,6 +91,7 @@ class SnapshotDesk {
     // snapshot_desk.cpp: own images
     void load();
     void on_loaded(std::vector<Checkpoint> proved);
+    [[nodiscard]] bool is_known_proof(const Checkpoint& checkpoint) const;
     void make(std::uint64_t height);
     void on_made(const Result<Checkpoint>& made);
     void vote();
@@ -101,13 +106,14 @@ class SnapshotDesk {
     void on_want_chunk(const PublicKey& peer, const WantChunk& want);
     void serve_chunk(const PublicKey& peer, const WantChunk& want, std::uint64_t height);
     void act(SnapshotJoin::Actions actions);
-    void begin(Checkpoint checkpoint);
+    void begin(SnapshotJoin::Begin wanted);
     void install();
 
     Parts parts_;
     ImageFiles files_;
     CheckpointVotes votes_;
     SnapshotJoin join_;
+    std::vector<PublicKey> sources_{};  ///< of images, by their number
     SnapshotJoin::View view_{};
     std::deque<Checkpoint> proved_{};         ///< oldest first; what is served
     std::deque<Hash> proved_roots_{};         ///< of these
@@ -120,6 +126,7 @@ class SnapshotDesk {
     std::map<PublicKey, std::uint32_t> reads_of_{};  ///< chunks being read for each
     std::uint32_t reads_ = 0;
     std::shared_ptr<ImageFile> incoming_{};
+    std::vector<EpochStep> incoming_epochs_{};
     std::shared_ptr<Open> open_;
     std::atomic<bool> stops_{false};
     TaskThread heavy_;

@@ -122,7 +122,7 @@ void SnapshotJoin::on_checkpoint(Peer peer, CheckpointAnswer answer) {
         offering_.insert(peer);
         return;
     }
-    const Status proved = verify_checkpoint(offered, genesis_, genesis_id_);
+    const Status proved = verify(answer);
     if (!proved.ok()) {
         liars_.insert(peer);
         return note("a member offers what is not proved: " + proved.error().why);
@@ -130,7 +130,14 @@ void SnapshotJoin::on_checkpoint(Peer peer, CheckpointAnswer answer) {
     // Two proved ones of one height cannot be, where fewer lie than may; the first one stays.
     if (best_ && offered.manifest.height == best_->manifest.height) return;
     best_ = std::move(offered);
+    best_epochs_ = std::move(answer.epochs);
     offering_ = {peer};
+}
+
+Status SnapshotJoin::verify(const CheckpointAnswer& answer) const {
+    const auto members = follow_steps(genesis_set_, answer.epochs, chain_, genesis_id_);
+    if (!members.ok()) return members.error();
+    return verify_checkpoint(*answer.checkpoint, genesis_id_, members.value());
 }
 
 void SnapshotJoin::choose(Actions& actions) {
@@ -145,7 +152,7 @@ void SnapshotJoin::choose(Actions& actions) {
         if (linked_.contains(peer)) sources_.try_emplace(peer, Source{.wait_ms = chunk_wait_ms});
     }
     stage_ = Stage::beginning;
-    actions.begin = Begin{*chosen_};
+    actions.begin = Begin{*chosen_, std::exchange(best_epochs_, {})};
 }
 
 void SnapshotJoin::on_begun(const Status& begun, const std::vector<bool>& here) {

@@ -31,7 +31,7 @@ inline constexpr std::uint64_t image_bytes_per_block = 32 * 1024;
 
 class SnapshotJoin {
   public:
-    using Peer = std::uint32_t;  ///< index of a member
+    using Peer = std::uint32_t;  ///< a node that votes or did; numbered by the shell
 
     // ---- what is to be done ----
     struct Ask {
@@ -46,6 +46,7 @@ class SnapshotJoin {
     /// Make room for it, and say which chunks are here already: on_begun().
     struct Begin {
         Checkpoint checkpoint{};
+        std::vector<EpochStep> epochs{};  ///< what its proof needs, and others will ask for
     };
     /// A chunk that was checked; on_stored() when it is written.
     struct Store {
@@ -71,7 +72,7 @@ class SnapshotJoin {
     };
 
     SnapshotJoin(const Genesis& genesis, const Hash& genesis_id)
-        : genesis_(genesis), genesis_id_(genesis_id) {}
+        : chain_(genesis.chain), genesis_id_(genesis_id), genesis_set_(genesis_set(genesis)) {}
 
     void on_link(Peer peer, bool is_up);
     /// What is due now; call it every 100 ms or so, and after each of the others.
@@ -103,6 +104,7 @@ class SnapshotJoin {
     [[nodiscard]] bool is_wanted(const View& view);
     void begin_asking(Actions& actions);
     void ask(Peer peer, Actions& actions);
+    [[nodiscard]] Status verify(const CheckpointAnswer& answer) const;
     void choose(Actions& actions);
     void expire();
     void fetch(Actions& actions);
@@ -111,8 +113,9 @@ class SnapshotJoin {
     void give_up(std::string why, std::int64_t pause_ms);
     void note(std::string text) { notes_.push_back(std::move(text)); }
 
-    const Genesis& genesis_;
+    std::string chain_;
     Hash genesis_id_;
+    ValidatorSet genesis_set_;  ///< what is known without having executed anything
     Stage stage_ = Stage::idle;
     View view_{};
     std::set<Peer> linked_{};
@@ -125,6 +128,7 @@ class SnapshotJoin {
     std::int64_t asked_until_ms_ = 0;
     std::set<Peer> asked_{};  ///< and have not answered
     std::optional<Checkpoint> best_{};
+    std::vector<EpochStep> best_epochs_{};
     std::set<Peer> offering_{};  ///< who has best_ or chosen_
 
     std::optional<Checkpoint> chosen_{};

@@ -40,8 +40,9 @@ std::size_t SnapshotDesk::on_message(const PublicKey& peer, std::string_view mes
         case SnapshotKind::checkpoint: {
             if (!join_.holds()) return 0;  // nobody asked: not worth reading
             auto answer = decode_snapshot<CheckpointAnswer>(message);
-            if (!answer.ok() || !member) return 1;
-            join_.on_checkpoint(*member, std::move(answer).value());
+            const auto source = source_of(peer);
+            if (!answer.ok() || !source) return 1;
+            join_.on_checkpoint(*source, std::move(answer).value());
             break;
         }
         case SnapshotKind::want_chunk: {
@@ -52,8 +53,9 @@ std::size_t SnapshotDesk::on_message(const PublicKey& peer, std::string_view mes
         case SnapshotKind::chunk: {
             if (!join_.holds()) return 0;
             auto answer = decode_snapshot<ChunkAnswer>(message);
-            if (!answer.ok() || !member) return 1;
-            join_.on_chunk(*member, std::move(answer).value());
+            const auto source = source_of(peer);
+            if (!answer.ok() || !source) return 1;
+            join_.on_chunk(*source, std::move(answer).value());
             break;
         }
     }
@@ -67,8 +69,14 @@ void SnapshotDesk::on_want_checkpoint(const PublicKey& peer, const WantCheckpoin
     if (answered_at_ms != 0 && steady_ms() - answered_at_ms < answer_pause_ms) return;
     answered_at_ms = steady_ms();
     CheckpointAnswer answer;
-    if (!proved_.empty() && proved_.back().manifest.height > want.above_height)
-        answer.checkpoint = proved_.back();
+    if (!proved_.empty() && proved_.back().manifest.height > want.above_height) {
+        const auto reader = parts_.data.reader();
+        auto steps = steps_between(*reader, 0, proved_.back().manifest.epoch);
+        if (steps.ok()) {
+            answer.checkpoint = proved_.back();
+            answer.epochs = std::move(steps).value();
+        }
+    }
     send(peer, encode_snapshot(SnapshotKind::checkpoint, answer));
 }
 
@@ -112,7 +120,7 @@ void SnapshotDesk::serve_chunk(const PublicKey& peer, const WantChunk& want, std
 // ---- this node's own questions ----
 
 void SnapshotDesk::on_link(const PublicKey& peer, bool is_up) {
-    if (const auto member = member_of(peer)) join_.on_link(*member, is_up);
+    if (const auto source = source_of(peer)) join_.on_link(*source, is_up);
     if (!is_up) answered_at_ms_.erase(peer);
 }
 
@@ -128,14 +136,14 @@ void SnapshotDesk::look(const simplex::Position& position) {
 void SnapshotDesk::act(SnapshotJoin::Actions actions) {
     for (const auto& text : actions.notes) spdlog::warn("snapshot_join detail=\"{}\"", text);
     for (const auto& ask : actions.asks) {
-        send(parts_.config.members[ask.peer].key,
+        send(sources_[ask.peer],
              encode_snapshot(SnapshotKind::want_checkpoint, WantCheckpoint{ask.above_height}));
     }
     for (const auto& want : actions.wants) {
-        send(parts_.config.members[want.peer].key,
+        send(sources_[want.peer],
              encode_snapshot(SnapshotKind::want_chunk, WantChunk{want.root, want.index}));
     }
-    if (actions.begin) begin(std::move(actions.begin->checkpoint));
+    if (actions.begin) begin(std::move(*actions.begin));
     for (auto& store : actions.stores) {
         light([this, image = incoming_, store = std::move(store)] {
             const Status stored = image->write(store.index, store.bytes);
@@ -147,7 +155,9 @@ void SnapshotDesk::act(SnapshotJoin::Actions actions) {
     if (actions.install) install();
 }
 
-void SnapshotDesk::begin(Checkpoint checkpoint) {
+void SnapshotDesk::begin(SnapshotJoin::Begin wanted) {
+    Checkpoint& checkpoint = wanted.checkpoint;
+    incoming_epochs_ = std::move(wanted.epochs);
     spdlog::info("snapshot_join_began height={} own_height={} bytes={} chunks={}",
                  checkpoint.manifest.height, view_.own_height, image_bytes(checkpoint.manifest),
                  checkpoint.manifest.chunks.size());
@@ -169,7 +179,8 @@ void SnapshotDesk::begin(Checkpoint checkpoint) {
 }
 
 void SnapshotDesk::install() {
-    heavy([this, image = std::exchange(incoming_, nullptr), genesis = parts_.data.genesis(),
+    heavy([this, image = std::exchange(incoming_, nullptr),
+           epochs = std::exchange(incoming_epochs_, {}), genesis = parts_.data.genesis(),
            genesis_id = parts_.data.genesis_id(), started_us = parts_.clock.monotonic_us()] {
         Status installed = image->sync();
         if (installed.ok()) {
@@ -177,7 +188,8 @@ void SnapshotDesk::install() {
                                      {.directory = joining_directory(parts_.place.state_directory),
                                       .database = parts_.place.database,
                                       .genesis = genesis,
-                                      .genesis_id = genesis_id},
+                                      .genesis_id = genesis_id,
+                                      .epochs = epochs},
                                      stops_);
         }
         if (installed.ok()) {

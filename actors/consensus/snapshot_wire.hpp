@@ -42,8 +42,12 @@ struct WantCheckpoint {
 /// None: there is no proved one above that height.
 struct CheckpointAnswer {
     std::optional<Checkpoint> checkpoint{};
+    std::vector<EpochStep> epochs{};  ///< from the genesis' members to those who signed it
     static constexpr auto fields() {
-        return std::tuple{field("checkpoint", &CheckpointAnswer::checkpoint, "The newest.")};
+        using A = CheckpointAnswer;
+        return std::tuple{field("checkpoint", &A::checkpoint, "The newest."),
+                          optional_field("epochs", &A::epochs,
+                                         "How those who signed it came to vote.", epoch_steps_max)};
     }
 };
 

@@ -2,14 +2,15 @@
 
 namespace ait::consensus {
 
-Status check_sole_validator(const Genesis& genesis, const PublicKey& key) {
-    if (genesis.validators.size() == 1 && genesis.validators[0].public_key == key) return {};
-    return Error{
-        ErrorCode::invalid_argument, "This node is not the chain's only validator.",
-        "Genesis of " + genesis.chain + " names " + std::to_string(genesis.validators.size()) +
-            " validator(s); this node's key is " + to_hex(key.view().substr(0, 8)) + "....",
-        "Use the genesis and node key that belong together, or list the validators "
-        "under [peer.nodes] to follow them."};
+Status check_sole_validator(const std::string& chain, const ValidatorSet& members,
+                            const PublicKey& key) {
+    if (members.members.size() == 1 && members.members[0].public_key == key) return {};
+    return Error{ErrorCode::invalid_argument, "This node is not the chain's only validator.",
+                 "Chain " + chain + " has " + std::to_string(members.members.size()) +
+                     " validator(s); this node's key is " + to_hex(key.view().substr(0, 8)) +
+                     "....",
+                 "Use the genesis and node key that belong together, or list the validators "
+                 "under [peer.nodes] to follow them."};
 }
 
 Certificate certify_alone(const ExecutedBlock& block, const Hash& genesis,

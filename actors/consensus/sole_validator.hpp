@@ -7,8 +7,9 @@
 
 namespace ait::consensus {
 
-/// Error: invalid_argument when the key is not that of the genesis' only validator.
-Status check_sole_validator(const Genesis& genesis, const PublicKey& key);
+/// Error: invalid_argument when the key is not that of the only member.
+Status check_sole_validator(const std::string& chain, const ValidatorSet& members,
+                            const PublicKey& key);
 /// Makes a block final. `genesis` is its hash; the key passed check_sole_validator().
 Certificate certify_alone(const ExecutedBlock& block, const Hash& genesis,
                           const crypto::SecretKey& key);

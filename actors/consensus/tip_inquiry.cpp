@@ -5,12 +5,16 @@
 namespace ait::consensus {
 
 TipInquiry::TipInquiry(const simplex::Config& config, std::uint64_t first_question)
-    : self_(config.self),
-      quorum_(simplex::quorum_weight(config)),
-      heights_(config.members.size()),
-      // Far from the end of the numbers, whatever is drawn.
-      asked_(first_question >> 1U),
-      answered_(asked_) {
+    // Far from the end of the numbers, whatever is drawn.
+    : asked_(first_question >> 1U), answered_(asked_) {
+    begin_epoch(config);
+}
+
+void TipInquiry::begin_epoch(const simplex::Config& config) {
+    self_ = config.self;
+    quorum_ = simplex::quorum_weight(config);
+    heights_.assign(config.members.size(), std::nullopt);
+    weights_.clear();
     for (const auto& member : config.members) weights_.push_back(member.weight);
 }
 

@@ -31,6 +31,8 @@ class TipInquiry {
   public:
     /// `first_question`: a number that no earlier life of this node is likely to have used.
     TipInquiry(const simplex::Config& config, std::uint64_t first_question);
+    /// Others vouch from now on: a question that is under way has to be asked again.
+    void begin_epoch(const simplex::Config& config);
 
     /// What comes now is vouched for by the answers to this question or a later one.
     [[nodiscard]] std::uint64_t next() const { return asked_ + 1; }
@@ -52,7 +54,7 @@ class TipInquiry {
 
     std::vector<std::uint64_t> weights_{};
     std::optional<std::uint32_t> self_{};
-    std::uint64_t quorum_;
+    std::uint64_t quorum_ = 0;
     std::vector<std::optional<std::uint64_t>> heights_{};  ///< of the present question, by member
     std::uint64_t asked_;
     std::uint64_t answered_;

@@ -105,7 +105,7 @@ ChainView chain_view(const ChainReader& chain) {
                      .height = chain.height(),
                      .history_from = chain.history_from(),
                      .time = UnixMs{chain.block_time_unix_ms()},
-                     .validators = genesis.validators,
+                     .validators = consensus::set_in_force(chain.state(), genesis).members,
                      .parameters = genesis.parameters,
                      .faucet = faucet_address(),
                      .network_fees = network_fee_address(),

@@ -22,13 +22,6 @@ std::string slashed_key(std::uint64_t epoch, const PublicKey& validator) {
     return consensus::keyed(slashed_prefix, big_endian(epoch), validator.view());
 }
 
-const GenesisValidator& validator_of(const consensus::Genesis& genesis, const PublicKey& key) {
-    const auto found = std::find_if(genesis.validators.begin(), genesis.validators.end(),
-                                    [&key](const auto& each) { return each.public_key == key; });
-    AIT_ASSERT(found != genesis.validators.end());  // check_contradiction() has looked
-    return *found;
-}
-
 Event slashed_event(const SlashAnswer& answer, const Equivocation& evidence) {
     return Event{.kind = "ledger.slashed",
                  .subject = crypto::to_text(answer.owner),
@@ -41,6 +34,25 @@ Event slashed_event(const SlashAnswer& answer, const Equivocation& evidence) {
                                 {"second", std::string(name_of(evidence.second.kind))}}};
 }
 
+std::string liar_key(const PublicKey& validator) {
+    return consensus::keyed(consensus::liar_prefix, validator.view());
+}
+
+/// Whoever was proven to lie votes on nothing after this block. A set is never empty: the last one
+/// of a set keeps its vote, and loses its stake.
+std::vector<Event> exclude(StateView& view, const Context& context,
+                           const GenesisValidator& validator, std::uint64_t epoch) {
+    if (!view.has(liar_key(validator.public_key))) {
+        consensus::store_record(view, liar_key(validator.public_key),
+                                consensus::LiarRecord{epoch, context.height, validator});
+    }
+    const Status planned = consensus::plan_leaving(view, context.genesis, validator.public_key);
+    if (!planned.ok()) return {};  // it votes no more already, or it is alone
+    return {Event{.kind = "validator.excluded",
+                  .subject = to_hex(validator.public_key.view()),
+                  .attributes = {{"name", validator.name}}}};
+}
+
 }  // namespace
 
 std::optional<SlashRecord> find_slash(const StateReader& reader, std::uint64_t epoch,
@@ -51,10 +63,12 @@ std::optional<SlashRecord> find_slash(const StateReader& reader, std::uint64_t e
 ValidatorStake stake_of(const StateReader& reader, const GenesisValidator& validator) {
     const Address owner = consensus::stake_owner(validator);
     const Balance balance = balance_of(load_account(reader, owner), Asset::ait);
+    const auto liar =
+        consensus::load_record<consensus::LiarRecord>(reader, liar_key(validator.public_key));
     return {.owner = owner,
             .staked = balance.staked,
             .unbonding = balance.unbonding,
-            .slashed = find_slash(reader, 0, validator.public_key)};
+            .slashed = liar ? find_slash(reader, liar->epoch, validator.public_key) : std::nullopt};
 }
 
 Result<Outcome> apply(StateView& view, const Equivocation& evidence, const Context& context) {
@@ -71,11 +85,13 @@ Result<Outcome> apply(StateView& view, const Equivocation& evidence, const Conte
                          " AIT; once an epoch is enough.",
                      ""};
     }
-    const Status contradicts = consensus::check_contradiction(evidence, context.genesis);
+    const auto set = consensus::set_of_epoch(view, context.genesis, epoch);
+    const Status contradicts =
+        consensus::check_contradiction(evidence, context.genesis, set ? &*set : nullptr);
     if (!contradicts.ok()) return contradicts.error();
     const Status genuine = consensus::check_genuine(evidence);
     if (!genuine.ok()) return genuine.error();
-    const GenesisValidator& validator = validator_of(context.genesis, evidence.validator);
+    const GenesisValidator& validator = *consensus::find_member(*set, evidence.validator);
     const Address owner = consensus::stake_owner(validator);
     const Amount amount = slash(view, owner, context.genesis.parameters.slash_ppm, context);
     consensus::store_record(
@@ -88,7 +104,10 @@ Result<Outcome> apply(StateView& view, const Equivocation& evidence, const Conte
                              .amount = amount,
                              .staked = rest.staked,
                              .unbonding = rest.unbonding};
-    return Outcome{.response = encode(answer), .events = {slashed_event(answer, evidence)}};
+    Outcome outcome{.response = encode(answer), .events = {slashed_event(answer, evidence)}};
+    for (auto& event : exclude(view, context, validator, epoch))
+        outcome.events.push_back(std::move(event));
+    return outcome;
 }
 
 }  // namespace ait::ledger

@@ -1,8 +1,9 @@
 #pragma once
 
 // What a validator's word is worth: the stake that answers for it, and the rule that takes part of
-// it when two of its statements contradict each other. Evidence needs no account, no fee and no
-// witness, so any node hands in what it finds; each validator is slashed once an epoch. Pure.
+// it when two of its statements contradict each other, and its vote with the next epoch. Evidence
+// needs no account, no fee and no witness, so any node hands in what it finds; each validator is
+// slashed once an epoch. Pure.
 
 #include <optional>
 
@@ -36,8 +37,10 @@ struct ValidatorStake {
 ValidatorStake stake_of(const storage::StateReader& reader,
                         const consensus::GenesisValidator& validator);
 
-/// Errors: forbidden where validators are trusted not to lie, already_exists when this validator
-/// was slashed in this epoch, and those of check_contradiction and check_genuine.
+/// Takes part of the stake, and plans the epoch after this block without the liar, unless nobody
+/// else would be left. Errors: forbidden where validators are trusted not to lie, already_exists
+/// when this validator was slashed for this epoch, and those of check_contradiction and
+/// check_genuine.
 Result<consensus::Outcome> apply(storage::StateView& view, const consensus::Equivocation& evidence,
                                  const consensus::Context& context);
 

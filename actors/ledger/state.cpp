@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/ledger/book.hpp"
+#include "actors/ledger/membership.hpp"
 #include "actors/ledger/slashing.hpp"
 #include "runtime/base/crypto/bech32m.hpp"
 
@@ -104,6 +105,12 @@ Result<Outcome> apply(StateView& view, const Stake& tx, const Context& context) 
 }
 
 Result<Outcome> apply(StateView& view, const Unstake& tx, const Context& context) {
+    const Balance balance = balance_of(load_account(view, context.principal), Asset::ait);
+    if (tx.amount <= balance.staked) {
+        const Status stays = check_stake_stays(view, context.genesis, context.principal,
+                                               Amount{balance.staked.micro - tx.amount.micro});
+        if (!stays.ok()) return stays.error();
+    }
     const auto available_at = unstake(view, context.principal, tx.amount, context);
     if (!available_at.ok()) return available_at.error();
     StakeAnswer answer = stake_answer(view, context.principal, tx.amount);
@@ -142,6 +149,10 @@ consensus::DomainRules domain_rules() {
         consensus::rule<Unstake, &apply>("ledger.unstake", Authority::account),
         consensus::rule<FaucetRequest, &apply>("ledger.faucet", Authority::node),
         consensus::rule<consensus::Equivocation, &apply>(consensus::evidence_kind, Authority::node),
+        consensus::rule<JoinValidator, &apply>("validator.join", Authority::account),
+        consensus::rule<ApproveValidator, &apply>("validator.approve", Authority::node),
+        consensus::rule<ValidatorSynced, &apply>("validator.synced", Authority::node),
+        consensus::rule<LeaveValidator, &apply>("validator.leave", Authority::node),
     };
     static constexpr std::array due_rules{consensus::DueRule{unbond_due, &apply_unbond_due}};
     return {.rules = rules, .due_rules = due_rules, .genesis = &apply_genesis};

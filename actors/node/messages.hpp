@@ -74,6 +74,7 @@ struct HostedChainView {
     SyncState sync = SyncState::synced;
     bool is_default = false;
     std::string problem{};
+    std::uint64_t epoch = 0;
     static constexpr auto fields() {
         using T = HostedChainView;
         return std::tuple{
@@ -86,7 +87,9 @@ struct HostedChainView {
             field("is_validator", &T::is_validator, "Whether this node does."),
             field("sync", &T::sync, "How far this node is with it."),
             field("is_default", &T::is_default, "Whether calls that name no chain are about it."),
-            field("problem", &T::problem, "Why it is not open or not linked; else empty.")};
+            field("problem", &T::problem, "Why it is not open or not linked; else empty."),
+
+            field("epoch", &T::epoch, "Block that made them vote; 0: the genesis.")};
     }
 };
 
@@ -145,6 +148,9 @@ struct ValidatorView {
     Amount slashed{};
     std::optional<std::uint64_t> slashed_height{};
     std::optional<Hash> evidence{};
+    std::string status{};
+    std::uint64_t epoch = 0;
+    std::uint64_t approved_weight = 0;
     static constexpr auto fields() {
         using T = ValidatorView;
         return std::tuple{
@@ -158,7 +164,10 @@ struct ValidatorView {
             field("unbonding", &T::unbonding, "AIT on its way back; answers for it too."),
             field("slashed", &T::slashed, "AIT that it has lost for lying."),
             field("slashed_height", &T::slashed_height, "Block with the evidence of its lie."),
-            field("evidence", &T::evidence, "The operation that brought the evidence.")};
+            field("evidence", &T::evidence, "The operation that brought the evidence."),
+            field("status", &T::status, "votes, asks, syncs (let in, not there yet) or excluded."),
+            field("epoch", &T::epoch, "Of the set: the block that made it; 0: the genesis."),
+            field("approved_weight", &T::approved_weight, "Of those who let it in.")};
     }
 };
 

@@ -42,6 +42,10 @@ inline constexpr std::array chain_leave{
               .positional = true,
               .bytes_max = limits::name_bytes_max}};
 inline constexpr std::array chain_create{chain_genesis_document, chain_listen, chain_peers};
+inline constexpr std::array chain_validators{
+    Parameter{.name = "epoch",
+              .kind = ValueKind::integer,
+              .help = "Who voted in this epoch instead: the block that made it, 0 for the first."}};
 
 inline constexpr Parameter node_name{.name = "node",
                                      .help = "Name of the node, as `aitbc node list` shows it.",
@@ -289,15 +293,16 @@ inline constexpr std::array cluster_operations{
               .examples = "aitbc chain leave ait-healthchain"},
     Operation{
         .name = "chain.validators",
-        .summary = "List who votes on the chain, with what stake, and whom this node reaches.",
+        .summary = "List who votes on the chain, who asks to, with what stake, and who is reached.",
         .role = Role::anyone,
         .cli = "chain validators",
         .cli_aliases = "blockchain validators",
         .rest = {"GET", "/api/v1/chain/validators"},
+        .parameters = rows::chain_validators,
         .response = &schema_of<ValidatorView>,
         .list = true,
-        .columns = "name,weight,is_self,is_connected,staked,slashed,public_key",
-        .examples = "aitbc chain validators"},
+        .columns = "name,weight,status,is_self,is_connected,staked,slashed,public_key",
+        .examples = "aitbc chain validators\naitbc chain validators --epoch 0"},
     Operation{.name = "node.add",
               .kind = OperationKind::client,
               .summary = "Keep a node under a name, to test it and to see its chains.",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/ledger/membership.hpp"
 #include "actors/ledger/slashing.hpp"
 #include "runtime/base/version.hpp"
 
@@ -25,21 +26,67 @@ SyncState sync_of(const HostedNow& now, std::uint64_t height, std::uint64_t heig
 HostedChainView hosted_chain_view(const PeerDirectory& directory,
                                   const consensus::ChainReader& chain, const HostedNow& now) {
     const auto& genesis = chain.genesis();
+    const auto set = consensus::set_in_force(chain.state(), genesis);
     HostedChainView view{
         .chain = genesis.chain,
         .genesis = consensus::genesis_hash(genesis),
         .height = chain.height(),
         .height_known = std::max(chain.height(), now.height_known),
         .time = UnixMs{chain.block_time_unix_ms()},
-        .validators = genesis.validators.size(),
-        .is_validator = consensus::is_validator(genesis, directory.key().public_key()),
+        .validators = set.members.size(),
+        .is_validator = consensus::find_member(set, directory.key().public_key()) != nullptr,
         .is_default = now.is_default,
-        .problem = now.problem};
+        .problem = now.problem,
+        .epoch = set.epoch};
     for (const auto& peer : directory.peers())
         view.height_known = std::max(view.height_known, peer.height.value_or(0));
     view.sync = sync_of(now, view.height, view.height_known);
     return view;
 }
+
+namespace {
+
+/// What views of validators are made of.
+struct Seen {
+    const PeerDirectory& directory;
+    const consensus::ChainReader& chain;
+    std::vector<PeerView> peers;
+};
+
+ValidatorView view_of(const Seen& seen, const consensus::GenesisValidator& validator,
+                      std::string_view status) {
+    const auto stake = ledger::stake_of(seen.chain.state(), validator);
+    ValidatorView view{.name = validator.name,
+                       .public_key = validator.public_key,
+                       .weight = validator.weight,
+                       .is_self = validator.public_key == seen.directory.key().public_key(),
+                       .owner = stake.owner,
+                       .staked = stake.staked,
+                       .unbonding = stake.unbonding,
+                       .status = std::string(status)};
+    if (stake.slashed) {
+        view.slashed = stake.slashed->amount;
+        view.slashed_height = stake.slashed->height;
+        view.evidence = stake.slashed->operation;
+    }
+    const auto peer = std::find_if(
+        seen.peers.begin(), seen.peers.end(),
+        [&validator](const PeerView& one) { return one.public_key == validator.public_key; });
+    if (!view.is_self) view.is_connected = peer != seen.peers.end() && peer->is_connected;
+    return view;
+}
+
+void add_excluded(const Seen& seen, const consensus::ValidatorSet& set,
+                  std::vector<ValidatorView>& views) {
+    for (const auto& liar : consensus::liars(seen.chain.state())) {
+        // Who was alone in its set lost its stake and votes on.
+        if (consensus::find_member(set, liar.validator.public_key) != nullptr) continue;
+        views.push_back(view_of(seen, liar.validator, "excluded"));
+        views.back().epoch = liar.epoch;
+    }
+}
+
+}  // namespace
 
 Result<IdentityView> identity_of(const PeerDirectory& directory,
                                  std::vector<HostedChainView> chains, NodeFactsNow now,
@@ -66,30 +113,34 @@ Result<IdentityView> identity_of(const PeerDirectory& directory,
     return view;
 }
 
-std::vector<ValidatorView> validators_of(const PeerDirectory& directory,
-                                         const consensus::ChainReader& chain) {
-    const auto peers = directory.peers();
-    std::vector<ValidatorView> views;
-    for (const auto& validator : chain.genesis().validators) {
-        const auto stake = ledger::stake_of(chain.state(), validator);
-        ValidatorView view{.name = validator.name,
-                           .public_key = validator.public_key,
-                           .weight = validator.weight,
-                           .is_self = validator.public_key == directory.key().public_key(),
-                           .owner = stake.owner,
-                           .staked = stake.staked,
-                           .unbonding = stake.unbonding};
-        if (stake.slashed) {
-            view.slashed = stake.slashed->amount;
-            view.slashed_height = stake.slashed->height;
-            view.evidence = stake.slashed->operation;
-        }
-        const auto peer = std::find_if(
-            peers.begin(), peers.end(),
-            [&validator](const PeerView& one) { return one.public_key == validator.public_key; });
-        if (!view.is_self) view.is_connected = peer != peers.end() && peer->is_connected;
-        views.push_back(std::move(view));
+Result<std::vector<ValidatorView>> validators_of(const PeerDirectory& directory,
+                                                 const consensus::ChainReader& chain,
+                                                 std::optional<std::uint64_t> epoch) {
+    const Seen seen{directory, chain, directory.peers()};
+    const auto now = consensus::set_in_force(chain.state(), chain.genesis());
+    const auto set = epoch ? consensus::set_of_epoch(chain.state(), chain.genesis(), *epoch)
+                           : std::optional(now);
+    if (!set) {
+        return Error{
+            ErrorCode::not_found, "The chain has no epoch " + std::to_string(*epoch) + ".",
+            "An epoch is called by the block that made its members vote; the last one is " +
+                std::to_string(now.epoch) + ".",
+            "See aitbc chain events --kind chain.epoch."};
     }
+    std::vector<ValidatorView> views;
+    for (const auto& member : set->members) {
+        views.push_back(view_of(seen, member, "votes"));
+        views.back().epoch = set->epoch;
+    }
+    if (epoch) return views;
+    ledger::for_each_candidate(chain.state(), [&](const ledger::CandidateRecord& candidate) {
+        views.push_back(
+            view_of(seen, candidate.validator, candidate.accepted_height == 0 ? "asks" : "syncs"));
+        views.back().epoch = set->epoch;
+        views.back().approved_weight = ledger::approved_weight(candidate, *set);
+        return true;
+    });
+    add_excluded(seen, *set, views);
     return views;
 }
 

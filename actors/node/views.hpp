@@ -32,8 +32,11 @@ HostedChainView hosted_chain_view(const PeerDirectory& directory,
 Result<IdentityView> identity_of(const PeerDirectory& directory,
                                  std::vector<HostedChainView> chains, NodeFactsNow now,
                                  const std::string& challenge_hex);
-std::vector<ValidatorView> validators_of(const PeerDirectory& directory,
-                                         const consensus::ChainReader& chain);
+/// Those in force, then who waits to be, then who was excluded; with an epoch its members alone.
+/// Error: not_found (no such epoch).
+Result<std::vector<ValidatorView>> validators_of(const PeerDirectory& directory,
+                                                 const consensus::ChainReader& chain,
+                                                 std::optional<std::uint64_t> epoch);
 std::uint64_t connected_count(const PeerDirectory& directory);
 
 /// {"items":[...],"next_cursor":null}: all of these lists are short by their own limits.

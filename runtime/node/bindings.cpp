@@ -9,6 +9,7 @@
 #include "actors/miner/actor.hpp"
 #include "actors/miner/operations.hpp"
 #include "runtime/node/handlers.hpp"
+#include "runtime/node/membership.hpp"
 #include "runtime/registry/registry.hpp"
 
 namespace ait::node {
@@ -18,7 +19,7 @@ std::vector<Binding> handlers_of_all_domains() {
     std::vector<Binding> all;
     for (const auto part :
          {ledger::bindings(), coordinator::bindings(), coordinator::edge_bindings(),
-          miner::bindings(), miner::edge_bindings(), node_bindings()}) {
+          miner::bindings(), miner::edge_bindings(), node_bindings(), membership_bindings()}) {
         all.insert(all.end(), part.begin(), part.end());
     }
     return all;

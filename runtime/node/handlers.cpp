@@ -126,8 +126,13 @@ void chain_leave(NodeServices& services, Call call, Respond respond) {
         });
 }
 
-void chain_validators(NodeServices& services, Call /*call*/, Respond respond) {
-    respond(list_of(validators_of(parts_of(services).peers(), *services.reader())));
+void chain_validators(NodeServices& services, Call call, Respond respond) {
+    std::optional<std::uint64_t> epoch;
+    if (const std::int64_t given = input_integer(call.input, "epoch", -1); given >= 0)
+        epoch = static_cast<std::uint64_t>(given);
+    const auto views = validators_of(parts_of(services).peers(), *services.reader(), epoch);
+    if (!views.ok()) return respond(views.error());
+    respond(list_of(views.value()));
 }
 
 Result<Json> chain_genesis(const QueryContext& context, const Json& /*input*/) {
@@ -188,14 +193,6 @@ void job_watch(NodeServices& services, Call call, Respond respond) {
     respond(Json(nullptr));
 }
 
-Result<consensus::OperationProof> prove(const consensus::ChainReader& chain,
-                                        consensus::OperationPosition position) {
-    auto block = chain.block(position.height);
-    if (!block.ok()) return block.error();
-    if (!block.value()) return consensus::history_missing(position.height, chain.history_from());
-    return consensus::prove_operation(*block.value(), position);
-}
-
 Result<Json> receipt_of(const std::vector<consensus::OperationProof>& proofs,
                         const consensus::ChainReader& chain) {
     auto text = consensus::receipt_text(proofs, chain.genesis(), &form_of);
@@ -214,7 +211,7 @@ Result<Json> tx_receipt(const QueryContext& context, const Json& input) {
                          to_hex(hash.value().view()) + ".",
                      "If it was just sent, wait for the next block."};
     }
-    auto proof = prove(context.chain, *position);
+    auto proof = consensus::prove_operation(context.chain, *position);
     if (!proof.ok()) return proof.error();
     auto receipt = receipt_of({std::move(proof).value()}, context.chain);
     if (!receipt.ok() || !receipt.value().contains("job_id")) return receipt;
@@ -254,7 +251,7 @@ Result<Json> job_receipt(const QueryContext& context, const Json& input) {
                          "Operation " + to_hex(hash.view()) + ".",
                          "Ask a node that keeps the archive."};
         }
-        auto proof = prove(context.chain, *position);
+        auto proof = consensus::prove_operation(context.chain, *position);
         if (!proof.ok()) return proof.error();
         proofs.push_back(std::move(proof).value());
     }

@@ -40,10 +40,6 @@ HostedChain::~HostedChain() {
 }
 
 Status HostedChain::open() {
-    if (!is_replicated_) {
-        const auto sole = consensus::check_sole_validator(home_.genesis, host_.key.public_key());
-        if (!sole.ok()) return sole.error();
-    }
     auto opened = open_chain_of_node({.folder = home_.folder,
                                       .is_default = home_.is_default,
                                       .storage = host_.config.storage,
@@ -55,7 +51,10 @@ Status HostedChain::open() {
     database_ = std::move(opened.value().database);
     data_ = std::move(opened.value().data);
     height_at_start_ = data_->tip().height;
-    return is_replicated_ ? replicated_.open_journal(home_.folder, *data_, host_.key) : Status{};
+    if (!is_replicated_)
+        return consensus::check_sole_validator(name(), data_->validators(), host_.key.public_key());
+    membership_.emplace(*data_, host_.key, host_.clock);
+    return replicated_.open_journal(home_.folder, *data_, host_.key);
 }
 
 void HostedChain::start(caf::actor_system& system) {
@@ -91,7 +90,8 @@ consensus::ChainPort HostedChain::start_chain(caf::actor_system& system) {
                                           .is_default = home_.is_default,
                                           .checkpoint_blocks = host_.config.chain.checkpoint_blocks,
                                           .on_fatal = host_.on_fatal,
-                                          .on_joined = host_.on_joined})});
+                                          .on_joined = host_.on_joined}),
+             .duties = [this] { return membership_->due(); }});
     }
     return consensus::spawn_chain(system, {.data = *data_,
                                            .node_key = host_.key,

@@ -13,6 +13,7 @@
 #include "actors/miner/actor.hpp"
 #include "runtime/node/disk_watch.hpp"
 #include "runtime/node/handlers.hpp"
+#include "runtime/node/membership.hpp"
 #include "runtime/node/metrics_text.hpp"
 #include "runtime/node/peer_directory.hpp"
 #include "runtime/node/probe.hpp"
@@ -117,6 +118,7 @@ class HostedChain final : public NodeServices, public ChainParts {
     consensus::ChainFigures figures_{};
     miner::Sessions sessions_;
     miner::Liveness liveness_;
+    std::optional<MembershipDuty> membership_{};
     ReplicatedHost replicated_{};
     LinkedPeers peers_;
     consensus::ChainPort chain_{};

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "actors/consensus/checkpoint.hpp"
 #include "actors/consensus/proposals.hpp"
 #include "runtime/config/peers.hpp"
@@ -32,13 +34,18 @@ std::vector<PeerKind> kinds() {
         {number(PeerMessage::certificate), "certificate", PeerPriority::certificate,
          certificate_bytes_max, certificate_bytes_max, 0},
         {number(PeerMessage::body), "body", PeerPriority::body, longest, 0, 0},
-        {number(PeerMessage::catch_up), "catch_up", PeerPriority::catch_up, longest,
-         certificate_bytes_max, 0},
+        // Final blocks prove themselves: who lags many changes of members may know no other source.
+        {number(PeerMessage::catch_up), "catch_up", PeerPriority::catch_up, longest, longest, 0},
         {number(PeerMessage::operations), "operations", PeerPriority::gossip, longest, longest, 0},
         {number(PeerMessage::snapshot), "snapshot", PeerPriority::catch_up, longest,
          snapshot_question_bytes_max, 0},
         {number(PeerMessage::tip), "tip", PeerPriority::certificate, tip_bytes_max, tip_bytes_max,
          0}};
+}
+
+net::PeerRole role_in(const consensus::ValidatorSet& validators, const PublicKey& key) {
+    return consensus::find_member(validators, key) != nullptr ? net::PeerRole::validator
+                                                              : net::PeerRole::follower;
 }
 
 std::string short_key(const PublicKey& key) {
@@ -47,9 +54,9 @@ std::string short_key(const PublicKey& key) {
 
 }  // namespace
 
-Status PeerNetwork::start(const config::PeerSection& section, const consensus::Genesis& genesis,
-                          const Hash& genesis_id, const crypto::SecretKey& key,
-                          Callbacks callbacks) {
+Status PeerNetwork::start(const config::PeerSection& section,
+                          const consensus::ValidatorSet& validators, const Hash& genesis_id,
+                          const crypto::SecretKey& key, Callbacks callbacks) {
     auto peers = config::peers_of(section);
     if (!peers.ok()) return peers.error();
     net::PeerTransport::Options options;
@@ -59,18 +66,19 @@ Status PeerNetwork::start(const config::PeerSection& section, const consensus::G
     options.name = section.name;
     options.cluster = genesis_id;
     options.version = protocol_version;
-    options.role = consensus::is_validator(genesis, key.public_key()) ? net::PeerRole::validator
-                                                                      : net::PeerRole::follower;
+    options.role = role_in(validators, key.public_key());
     options.kinds = kinds();
     for (const auto& peer : peers.value()) {
         options.peers.push_back({.key = peer.public_key,
                                  .name = peer.name,
                                  .host = peer.host,
                                  .port = peer.port,
-                                 .role = consensus::is_validator(genesis, peer.public_key)
-                                             ? net::PeerRole::validator
-                                             : net::PeerRole::follower});
+                                 .role = role_in(validators, peer.public_key),
+                                 // Nodes learn at different times who votes.
+                                 .role_must_match = false});
     }
+    own_key_ = key.public_key();
+    rows_ = options.peers;
     options.callbacks.on_messages = [deliver = std::move(callbacks.on_deliveries)](
                                         const PublicKey& peer,
                                         std::span<const net::PeerFrame> frames) {
@@ -129,6 +137,23 @@ void PeerNetwork::send(const PublicKey& peer, PeerMessage kind,
     // A link that is down or full loses it, as a network may: the protocol asks again.
     if (auto* const links = transport())
         static_cast<void>(links->send(peer, number(kind), 0, std::move(bytes)));
+}
+
+void PeerNetwork::set_validators(std::span<const PublicKey> keys) {
+    auto* const links = transport();
+    if (links == nullptr) return;
+    const auto role_of = [&](const PublicKey& key) {
+        return std::find(keys.begin(), keys.end(), key) != keys.end() ? net::PeerRole::validator
+                                                                      : net::PeerRole::follower;
+    };
+    links->set_role(role_of(own_key_));
+    for (auto& row : rows_) {
+        if (row.role == role_of(row.key)) continue;
+        row.role = role_of(row.key);
+        // The row is known and only its role changes, so it is never refused.
+        const Status put = links->put_peer(row);
+        AIT_ASSERT(put.ok());
+    }
 }
 
 void PeerNetwork::broadcast(std::span<const PublicKey> peers, PeerMessage kind,

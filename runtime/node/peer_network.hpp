@@ -8,8 +8,8 @@
 #include <mutex>
 #include <vector>
 
-#include "actors/consensus/genesis.hpp"
 #include "actors/consensus/peer_links.hpp"
+#include "actors/consensus/validator_set.hpp"
 #include "net/peer/peer_transport.hpp"
 #include "runtime/config/node_config.hpp"
 
@@ -24,7 +24,7 @@ class PeerNetwork final : public consensus::PeerLinks {
     };
     /// Links come up while this runs; what is sent meanwhile waits for its end. Errors:
     /// invalid_argument (the table of peers), conflict (the port is taken).
-    Status start(const config::PeerSection& section, const consensus::Genesis& genesis,
+    Status start(const config::PeerSection& section, const consensus::ValidatorSet& validators,
                  const Hash& genesis_id, const crypto::SecretKey& key, Callbacks callbacks);
     /// Ends all links; no callback afterwards.
     void stop();
@@ -33,6 +33,7 @@ class PeerNetwork final : public consensus::PeerLinks {
               std::shared_ptr<const std::string> bytes) override;
     void broadcast(std::span<const PublicKey> peers, consensus::PeerMessage kind,
                    std::shared_ptr<const std::string> bytes) override;
+    void set_validators(std::span<const PublicKey> keys) override;
 
     /// Empty before start().
     [[nodiscard]] net::PeerFigures figures() const;
@@ -43,6 +44,8 @@ class PeerNetwork final : public consensus::PeerLinks {
     [[nodiscard]] net::PeerTransport* transport() const;
 
     mutable std::mutex starting_{};
+    PublicKey own_key_{};  ///< with those below, written by start()
+    std::vector<net::KnownPeer> rows_{};
     std::unique_ptr<net::PeerTransport> transport_{};
 };
 

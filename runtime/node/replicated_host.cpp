@@ -22,14 +22,14 @@ Status ReplicatedHost::open_journal(const std::string& folder, const consensus::
     restored_.journal = std::move(opened.value().records);
     const auto& tip = data.tip();
     restored_.tip = {tip.height, tip.view, tip.hash, tip.time_unix_ms};
-    config_ = consensus::simplex_config(data.genesis(), key.public_key(),
+    config_ = consensus::simplex_config(data.genesis(), data.validators(), key.public_key(),
                                         from_big_endian(system_random().bytes(8)));
-    if (!config_.self) return {};  // a follower promises nothing
+    // A follower may vote one day, and then somebody must know what its key has said before.
     const std::string note = folder + "/fresh-key";
     if (!opened.value().is_new) return remove_fresh_key_note(note);
     restored_.guard_missing = !has_fresh_key_note(note);
     if (restored_.guard_missing) return {};
-    restored_.journal = {consensus::simplex::first_guard_record(config_)};
+    restored_.journal = {consensus::simplex::first_guard_record(config_, key.public_key())};
     const Status appended = journal_->append(restored_.journal, true);
     if (!appended.ok()) return appended;
     const Status synced = journal_->sync();
@@ -51,13 +51,14 @@ consensus::ChainPort ReplicatedHost::spawn(caf::actor_system& system, const Part
                                                         .config = config_,
                                                         .restored = std::move(restored_),
                                                         .block_wait_ms = parts.block_wait_ms,
-                                                        .snapshots = parts.snapshots});
+                                                        .snapshots = parts.snapshots,
+                                                        .duties = parts.duties});
     return chain_;
 }
 
 Status ReplicatedHost::link(const config::PeerSection& section, const consensus::ChainData& data,
                             const crypto::SecretKey& key) {
-    return network_.start(section, data.genesis(), data.genesis_id(), key,
+    return network_.start(section, data.validators(), data.genesis_id(), key,
                           {.on_deliveries =
                                [chain = chain_](std::vector<consensus::PeerDelivery> deliveries) {
                                    caf::anon_send(chain,

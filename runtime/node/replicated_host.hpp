@@ -29,6 +29,7 @@ class ReplicatedHost {
         std::function<void(const Error&)> on_fatal;
         std::uint32_t block_wait_ms = 0;
         consensus::SnapshotPlace snapshots{};
+        std::function<std::vector<consensus::SubmissionPtr>()> duties{};
     };
     ReplicatedHost() = default;
     ReplicatedHost(const ReplicatedHost&) = delete;

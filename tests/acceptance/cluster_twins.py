@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Four validators of which one lies: a twins build of the real node, which signs two stories with
-one key. The honest three stay one chain, put the proof on it, and take part of the liar's stake,
-once."""
+one key. The honest three stay one chain, put the proof on it, take part of the liar's stake, once,
+and its vote with the next epoch."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from free_ports import free_ports  # noqa: E402  (its folder is known from here 
 STAKE, SLASHED = 1_000 * 1_000_000, 50 * 1_000_000
 FAUCET = 1_000_000_000 * 1_000_000
 FUNDED = 5_000
-BLOCKS = 150  # with the liar among the voters of each, and the leader of every fourth
+BLOCKS = 150
 LIE = "twins_lie"
 
 
@@ -116,9 +116,15 @@ def live_with_it(story, cluster, arguments, stop):
         "all three honest nodes show that it was slashed",
         [node.last_words() for node in cluster.all],
     )
+    excluded = until(
+        lambda: all(node.validators()[liar]["status"] == "excluded" for node in cluster.nodes),
+        20,
+        0.2,
+    )
+    story.check(bool(excluded), "and that it votes no more", cluster.nodes[0].validators())
     goal = cluster.nodes[0].height() + BLOCKS
     there = until(lambda: min(node.height() for node in cluster.nodes) >= goal, 40, 0.1)
-    story.check(bool(there), f"{BLOCKS} more blocks become final while it goes on")
+    story.check(bool(there), f"{BLOCKS} more blocks become final without it")
     stop.set()
     crowd.join(40)
     cluster_load.came_to_rest(story, crowd)
@@ -136,10 +142,10 @@ def what_it_did(story, cluster):
         for what in ("what=proposal", "what=vote kind=notarize", "what=vote kind=nullify")
     }
     story.check(
-        all(kinds.values()), f"it has lied in every way: {kinds}", cluster.twin.last_words()
+        any(kinds.values()), f"it has lied while it could: {kinds}", cluster.twin.last_words()
     )
     seen = [node.evidence_total() for node in cluster.nodes]
-    story.check(sum(seen) > 10, f"the honest nodes have seen it {seen} times", seen)
+    story.check(sum(seen) >= 1, f"the honest nodes have seen it {seen} times", seen)
     proven = [
         sum("consensus_evidence_proven" in line for line in node.log.read_text().splitlines())
         for node in cluster.nodes
@@ -259,7 +265,7 @@ def tell(story, home, arguments):
     said_again(story, cluster, evidence)
     story.chapter("And the chain goes on")
     work = Work(story, cluster, arguments.seed)
-    work.goes_on(cluster.nodes, "with the liar among them every honest node takes work")
+    work.goes_on(cluster.nodes, "with the liar among the followers all take work")
     cluster.twin.stop()
     work.goes_on(cluster.nodes, "and without it")
     story.need(cluster.agree(), "the honest nodes come to one height again")

@@ -26,6 +26,7 @@ from surface import (
 ERROR_FIELDS = {"code", "message", "details", "hint", "retryable", "request_id"}
 # Rows without a command: what miner processes send.
 WITHOUT_COMMAND = {
+    "validator.synced",  # a node that was let in says it itself
     "job.lease",
     "job.renew",
     "job.complete",

@@ -165,6 +165,7 @@ def plans_of(facts):
         "wallet stake": ["4"],
         "wallet unstake": ["1"],
         "wallet faucet": ["--amount", "5"],
+        "chain validator join": ["ab" * 32, "--name", "candidate"],
         "miner register": ["--gpus", "2x A100 80GB", "--price-per-hour", "0.25"],
         "miner drain": ["--reason", "tired"],
         "miner deregister": [],

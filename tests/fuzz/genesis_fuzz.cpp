@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     AIT_ASSERT(!genesis.value().chain.empty());
     AIT_ASSERT(!genesis.value().validators.empty());
-    AIT_ASSERT(quorum_weight(genesis.value()) > 0);
+    AIT_ASSERT(quorum_weight(genesis_set(genesis.value())) > 0);
     for (const GenesisValidator& validator : genesis.value().validators) {
         AIT_ASSERT(is_validator(genesis.value(), validator.public_key));
     }

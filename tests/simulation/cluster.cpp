@@ -80,7 +80,8 @@ Cluster::Cluster(const Script& script, const RunOptions& options)
         if (!node->is_follower) {
             simplex::Config own = config_;
             own.self = node->member;
-            node->disk.set_first_record(simplex::first_guard_record(own));
+            node->disk.set_first_record(
+                simplex::first_guard_record(own, own.members[*own.self].key));
         }
         nodes_.push_back(std::move(node));
     }

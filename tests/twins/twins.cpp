@@ -23,12 +23,13 @@ ReplicatedChainActor twins_spawn(caf::actor_system& system,
                                  ReplicatedChainServices services) asm("__wrap_" AIT_TWINS_SPAWN);
 std::optional<BuiltProposal> real_build(const ChainData& data, const UnfinalBlocks& blocks,
                                         OperationDesk& desk, const simplex::Build& request,
-                                        const crypto::SecretKey& node_key,
-                                        std::int64_t now_unix_ms) asm("__real_" AIT_TWINS_BUILD);
+                                        const crypto::SecretKey& node_key, std::int64_t now_unix_ms,
+                                        std::uint64_t epoch) asm("__real_" AIT_TWINS_BUILD);
 std::optional<BuiltProposal> twins_build(const ChainData& data, const UnfinalBlocks& blocks,
                                          OperationDesk& desk, const simplex::Build& request,
                                          const crypto::SecretKey& node_key,
-                                         std::int64_t now_unix_ms) asm("__wrap_" AIT_TWINS_BUILD);
+                                         std::int64_t now_unix_ms,
+                                         std::uint64_t epoch) asm("__wrap_" AIT_TWINS_BUILD);
 bool twins_know(const simplex::VoteGuard* guard,
                 const simplex::Statement* statement) asm("__wrap_" AIT_TWINS_KNOWS);
 
@@ -71,6 +72,7 @@ class TwinLinks final : public PeerLinks {
         if (!is_of_core(kind)) return links_.broadcast(peers, kind, std::move(bytes));
         for (const auto& peer : peers) send(peer, kind, bytes);
     }
+    void set_validators(std::span<const PublicKey> keys) override { links_.set_validators(keys); }
 
   private:
     static bool is_of_core(PeerMessage kind) { return kind <= PeerMessage::catch_up; }
@@ -173,19 +175,20 @@ ReplicatedChainActor twins_spawn(caf::actor_system& system, ReplicatedChainServi
                                                       .config = std::move(services.config),
                                                       .restored = std::move(services.restored),
                                                       .block_wait_ms = services.block_wait_ms,
-                                                      .snapshots = std::move(services.snapshots)});
+                                                      .snapshots = std::move(services.snapshots),
+                                                      .duties = std::move(services.duties)});
 }
 
 std::optional<BuiltProposal> twins_build(const ChainData& data, const UnfinalBlocks& blocks,
                                          OperationDesk& desk, const simplex::Build& request,
                                          const crypto::SecretKey& node_key,
-                                         std::int64_t now_unix_ms) {
-    auto built = real_build(data, blocks, desk, request, node_key, now_unix_ms);
+                                         std::int64_t now_unix_ms, std::uint64_t epoch) {
+    auto built = real_build(data, blocks, desk, request, node_key, now_unix_ms, epoch);
     if (!built) return built;
     // A millisecond later: the same operations, another time, another hash, as sound as the first.
     const auto other =
         real_build(data, blocks, desk, request, node_key,
-                   std::max(now_unix_ms, built->sealed->block.header.time_unix_ms) + 1);
+                   std::max(now_unix_ms, built->sealed->block.header.time_unix_ms) + 1, epoch);
     if (other) other_blocks()[request.view] = other->block;
     while (other_blocks().size() > blocks_kept) other_blocks().erase(other_blocks().begin());
     return built;

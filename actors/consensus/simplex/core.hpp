@@ -19,10 +19,23 @@ struct Restored {
     /// False with an empty journal means: this key never voted. Whoever makes a key decides that,
     /// by writing first_guard_record() beside it.
     bool guard_missing = false;
+    /// The core of the epoch before ran in this process up to the tip, and the journal is still
+    /// its: this one begins it anew before it says anything.
+    bool begins_epoch = false;
+    /// The core before was stopped for good, and so is its key.
+    bool key_stopped = false;
 };
 
-/// The journal's first record, to be written where a node's key is made.
-std::string first_guard_record(const Config& config);
+/// The journal's first record, to be written where a node's key is made; of a node that does not
+/// vote yet too, or nobody would know later that it never has.
+std::string first_guard_record(const Config& config, const PublicKey& key);
+
+/// What becomes of a key at the end of its epoch.
+enum class KeyStanding : std::uint8_t {
+    sound,
+    doubtful,  ///< it may have said what is not recorded, and nobody has vouched for it yet
+    stopped    ///< it must not be used any more
+};
 
 /// What messages came to nothing, by reason.
 struct Counters {
@@ -71,6 +84,8 @@ class Core {
     /// By how much the highest claim of a member is above what was delivered here. Cheap.
     [[nodiscard]] std::uint64_t blocks_behind() const;
     [[nodiscard]] const Counters& counters() const;
+    /// For Restored of the next epoch's core.
+    [[nodiscard]] KeyStanding key_standing() const;
 
   private:
     class Engine;

@@ -31,6 +31,9 @@ std::uint64_t Core::blocks_behind() const {
 const Counters& Core::counters() const {
     return engine_->counters();
 }
+KeyStanding Core::key_standing() const {
+    return engine_->key_standing();
+}
 
 Core::Engine::Engine(Config config, Restored restored, const Authenticator& authenticator)
     : config_(std::move(config)),
@@ -109,8 +112,10 @@ void Core::Engine::take(Received input) {
         return;
     }
     const WireKind kind = prefix.value().kind;
-    const bool is_for_all =
-        kind == WireKind::status || kind == WireKind::want_block || kind == WireKind::want_final;
+    // A final block proves itself; nothing else of a follower's is needed here.
+    const bool is_for_all = kind == WireKind::status || kind == WireKind::want_block ||
+                            kind == WireKind::want_final ||
+                            (kind == WireKind::final_blocks && sync_peer_ == input.peer);
     if (now_.steady_ms < peer->ignored_until_ms || (!is_member(input.peer) && !is_for_all)) {
         ++counters_.refused_requests;  // followers ask; only members tell
         return;
@@ -118,18 +123,15 @@ void Core::Engine::take(Received input) {
     // Where peers stand and blocks that are final are the same in all epochs.
     const bool any_epoch =
         kind == WireKind::status || kind == WireKind::want_final || kind == WireKind::final_blocks;
-    if (prefix.value().epoch != config_.epoch && !any_epoch) {
-        ++counters_.other_epoch;
-        if (prefix.value().epoch > config_.epoch) ask_once_in_a_while(input.peer);
-        return;
-    }
+    const bool is_of_epoch = prefix.value().epoch == config_.epoch;
+    if (!is_of_epoch && !any_epoch) return on_other_epoch(input.peer, prefix.value());
     switch (kind) {
         case WireKind::proposal:
             return on_proposal(input.peer, input.bytes);
         case WireKind::bundle:
             return on_bundle(input.peer, input.bytes);
         case WireKind::status:
-            return on_status(input.peer, input.bytes);
+            return on_status(input.peer, input.bytes, is_of_epoch);
         case WireKind::question:
             return on_question(input.peer, input.bytes);
         case WireKind::answer:

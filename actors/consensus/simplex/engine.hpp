@@ -58,6 +58,7 @@ class Core::Engine {
     [[nodiscard]] Position position() const;
     [[nodiscard]] std::uint64_t blocks_behind() const;
     [[nodiscard]] const Counters& counters() const { return counters_; }
+    [[nodiscard]] KeyStanding key_standing() const;
 
   private:
     /// Whether this key may vote, and if not, what is missing.
@@ -88,6 +89,8 @@ class Core::Engine {
 
     // engine_restore.cpp
     void restore(Restored restored);
+    [[nodiscard]] bool is_of_this_epoch(const JournalContent& journal) const;
+    [[nodiscard]] bool is_genuine(const Proof& proof) const;
     void restore_blocks(const JournalContent& content);
     void restore_votes();
 
@@ -118,12 +121,14 @@ class Core::Engine {
     BlockNode* add_block(const BlockHeader& header, const Hash& hash, BlockPtr block);
 
     // engine_status.cpp: where peers stand, and answers to those who lack something
-    void on_status(Peer peer, std::string_view message);
+    void on_status(Peer peer, std::string_view message, bool is_of_epoch);
+    void on_other_epoch(Peer peer, const WirePrefix& prefix);
     void answer_status(Peer peer, const StatusMessage& status);
     void send_status(Audience audience, Peer peer, bool ask);
     [[nodiscard]] BundleMessage what_helps(const StatusMessage& status);
     [[nodiscard]] std::uint64_t first_missing_view() const;
-    void ask_once_in_a_while(Peer peer);
+    void tell_once_in_a_while(Peer peer, bool ask);
+    void ask_once_in_a_while(Peer peer) { tell_once_in_a_while(peer, true); }
     PeerState* peer_state(Peer peer);
     bool spend(Peer peer, std::int64_t tokens);
 
@@ -166,6 +171,8 @@ class Core::Engine {
     void want_final_blocks();
     [[nodiscard]] std::optional<Peer> next_source(std::uint32_t attempt, const Hash& hash) const;
     [[nodiscard]] bool is_behind() const;
+    [[nodiscard]] bool hears_members() const;
+    [[nodiscard]] std::vector<Peer> sources() const;
     [[nodiscard]] const Hash* missing_of_final_chain(std::uint64_t& view) const;
 
     // engine_timers.cpp

@@ -77,9 +77,34 @@ bool Core::Engine::is_behind() const {
     const auto is_ahead = [&](const PeerState& peer) {
         return peer.connected && peer.final_height > tip_.height;
     };
-    return std::any_of(members_.begin(), members_.end(), is_ahead) &&
-           std::none_of(blocks_.nodes().begin(), blocks_.nodes().end(),
-                        [](const auto& node) { return node->is_final; });
+    const bool is_told =
+        std::any_of(members_.begin(), members_.end(), is_ahead) ||
+        (!hears_members() && std::any_of(followers_.begin(), followers_.end(),
+                                         [&](const auto& each) { return is_ahead(each.second); }));
+    return is_told && std::none_of(blocks_.nodes().begin(), blocks_.nodes().end(),
+                                   [](const auto& node) { return node->is_final; });
+}
+
+bool Core::Engine::hears_members() const {
+    std::uint64_t weight = 0;
+    for (std::uint32_t i = 0; i < members_.size(); ++i) {
+        if (is_self(i) || members_[i].connected) weight += config_.members[i].weight;
+    }
+    return weight >= quorum_;
+}
+
+/// Whom final blocks may be asked of. Members first; where they are not to be reached, anybody: the
+/// members of a far epoch may be gone for good, and what is final proves itself.
+std::vector<Peer> Core::Engine::sources() const {
+    std::vector<Peer> peers;
+    for (Peer peer = 0; peer < members_.size(); ++peer) {
+        if (!is_self(peer) && members_[peer].connected) peers.push_back(peer);
+    }
+    if (hears_members()) return peers;
+    for (const auto& [peer, state] : followers_) {
+        if (state.connected) peers.push_back(peer);
+    }
+    return peers;
 }
 
 void Core::Engine::fetch() {
@@ -112,13 +137,12 @@ void Core::Engine::want_final_blocks() {
     const std::int64_t pause = config_.delta_ms * std::min<std::int64_t>(2 + sync_attempts_, 10);
     sync_at_ms_ = now_.steady_ms + pause;
     std::optional<Peer> best;
-    const std::size_t count = members_.size();
-    for (std::size_t step = 0; step < count; ++step) {
-        const auto peer = static_cast<Peer>(
-            (step + (planted(Bug::liar_asked_forever) ? 0 : sync_attempts_)) % count);
-        const PeerState& state = members_[peer];
+    const std::vector<Peer> peers = sources();
+    for (std::size_t step = 0; step < peers.size(); ++step) {
+        const Peer peer =
+            peers[(step + (planted(Bug::liar_asked_forever) ? 0 : sync_attempts_)) % peers.size()];
+        const PeerState& state = *peer_state(peer);
         const bool is_demoted = state.demoted_until_ms > now_.steady_ms;
-        if (is_self(peer) || !state.connected) continue;
         if (is_demoted && !planted(Bug::liar_asked_forever)) continue;
         // Who claims enough comes first; failing that, anybody may have it by now.
         if (state.final_height > tip_.height) {

@@ -14,6 +14,12 @@ bool Core::Engine::may_vote(std::uint64_t view) const {
            view > guard_.muted_until() && view > guard_.floor();
 }
 
+KeyStanding Core::Engine::key_standing() const {
+    if (config_.self && guard_.stopped()) return KeyStanding::stopped;
+    const bool is_doubtful = standing_ == Standing::asking || standing_ == Standing::muted;
+    return is_doubtful ? KeyStanding::doubtful : KeyStanding::sound;
+}
+
 void Core::Engine::begin_standing() {
     for (const AlarmKind kind : early_alarms_) alarm(kind, early_alarm_text_);
     if (!config_.self) {

@@ -64,14 +64,21 @@ void Core::Engine::send_status(Audience audience, Peer peer, bool ask) {
              encode_message(WireKind::status, config_.epoch, status));
 }
 
-void Core::Engine::ask_once_in_a_while(Peer peer) {
+void Core::Engine::on_other_epoch(Peer peer, const WirePrefix& prefix) {
+    ++counters_.other_epoch;
+    // Who is in an earlier epoch hears that there are final blocks which it lacks, with the last
+    // one of its epoch among them; who is in a later one has what this node lacks.
+    tell_once_in_a_while(peer, prefix.epoch > config_.epoch);
+}
+
+void Core::Engine::tell_once_in_a_while(Peer peer, bool ask) {
     PeerState* state = peer_state(peer);
     if (state == nullptr || now_.steady_ms < state->asked_at_ms + config_.delta_ms) return;
     state->asked_at_ms = now_.steady_ms;
-    send_status(Audience::one, peer, true);
+    send_status(Audience::one, peer, ask);
 }
 
-void Core::Engine::on_status(Peer peer, std::string_view message) {
+void Core::Engine::on_status(Peer peer, std::string_view message, bool is_of_epoch) {
     auto read = decode_message<StatusMessage>(message);
     PeerState* state = peer_state(peer);
     if (!read.ok() || state == nullptr) {
@@ -85,6 +92,12 @@ void Core::Engine::on_status(Peer peer, std::string_view message) {
     if (status.final_height < state->final_height && !planted(Bug::liar_asked_forever))
         state->demoted_until_ms = now_.steady_ms + 20 * config_.delta_ms;
     state->final_height = status.final_height;
+    if (state->final_height > tip_.height) changed_ = true;  // there may be something to fetch
+    if (!is_of_epoch) {
+        // Its views and votes mean nothing here; how far it is may help one of the two.
+        if (status.ask) tell_once_in_a_while(peer, false);
+        return;
+    }
     const bool listens = standing_ == Standing::listening || standing_ == Standing::muted ||
                          standing_ == Standing::voting;
     if (status.yours && is_self(status.yours->member) && listens) {
@@ -94,7 +107,6 @@ void Core::Engine::on_status(Peer peer, std::string_view message) {
     }
     if (status.ask) answer_status(peer, status);
     if (is_member(peer) && status.view > view_) ask_once_in_a_while(peer);
-    if (state->final_height > tip_.height) changed_ = true;  // there may be something to fetch
 }
 
 BundleMessage Core::Engine::what_helps(const StatusMessage& status) {

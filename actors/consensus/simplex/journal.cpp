@@ -16,8 +16,7 @@ Error unreadable(ErrorCode code, std::string why) {
 }
 
 /// Decodes one record's struct into the list it belongs to.
-Status read_record(RecordKind kind, std::string_view bytes, std::size_t member_count,
-                   JournalContent& content) {
+Status read_record(RecordKind kind, std::string_view bytes, JournalContent& content) {
     switch (kind) {
         case RecordKind::guard: {
             auto guard = decode<GuardRecord>(bytes);
@@ -34,7 +33,8 @@ Status read_record(RecordKind kind, std::string_view bytes, std::size_t member_c
         case RecordKind::proof: {
             auto wire = decode<WireProof>(bytes);
             if (!wire.ok()) return wire.error();
-            auto proof = from_wire(wire.value(), member_count);
+            // It may be of an earlier epoch, with more members than now.
+            auto proof = from_wire(wire.value(), members_max);
             if (!proof.ok()) return proof.error();
             content.proofs.push_back(std::move(proof).value());
             return {};
@@ -78,16 +78,12 @@ std::string JournalWriter::block(const Block& block) {
         .take();
 }
 
-std::string first_guard_record(const Config& config) {
-    AIT_ASSERT(config.self.has_value());
-    return JournalWriter(0).guard({.chain = config.chain,
-                                   .genesis = config.genesis,
-                                   .epoch = config.epoch,
-                                   .key = config.members.at(*config.self).key});
+std::string first_guard_record(const Config& config, const PublicKey& key) {
+    return JournalWriter(0).guard(
+        {.chain = config.chain, .genesis = config.genesis, .epoch = config.epoch, .key = key});
 }
 
-Result<JournalContent> read_journal(const std::vector<std::string>& records,
-                                    std::size_t member_count) {
+Result<JournalContent> read_journal(const std::vector<std::string>& records) {
     JournalContent content;
     bool first = true;
     for (const auto& record : records) {
@@ -110,7 +106,7 @@ Result<JournalContent> read_journal(const std::vector<std::string>& records,
         }
         content.next_index = std::max(content.next_index, index + 1);
         auto read = read_record(static_cast<RecordKind>(record[1]),
-                                bytes.substr(record_prefix_bytes), member_count, content);
+                                bytes.substr(record_prefix_bytes), content);
         if (!read.ok()) return read.error();
     }
     return content;

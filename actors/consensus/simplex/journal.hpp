@@ -69,7 +69,6 @@ struct JournalContent {
 
 /// Reads all records. Errors: unsupported (a newer version wrote one), malformed (passed its
 /// checksum and is not ours): both mean that nobody may vote on what is there.
-Result<JournalContent> read_journal(const std::vector<std::string>& records,
-                                    std::size_t member_count);
+Result<JournalContent> read_journal(const std::vector<std::string>& records);
 
 }  // namespace ait::consensus::simplex

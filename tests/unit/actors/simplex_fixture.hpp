@@ -30,7 +30,7 @@ class Bench {
         }
         genesis.bytes[0] = 0xee;
         restored.tip.hash = genesis;
-        restored.journal = {first_guard_record(config)};
+        restored.journal = {first_guard_record(config, config.members.at(*config.self).key)};
     }
 
     /// Starts and lets the listening time pass.

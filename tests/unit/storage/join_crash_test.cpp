@@ -71,7 +71,8 @@ class Joining : public ::testing::Test {
             {.directory = consensus::joining_directory(place.state_directory),
              .database = place.database,
              .genesis = place.genesis,
-             .genesis_id = genesis_id},
+             .genesis_id = genesis_id,
+             .epochs = {}},
             stops_);
     }
 

@@ -90,6 +90,7 @@ class WiredLinks final : public PeerLinks {
                    std::shared_ptr<const std::string> bytes) override {
         for (const auto& peer : peers) wires_.send(self_, peer, kind, *bytes);
     }
+    void set_validators(std::span<const PublicKey> /*keys*/) override {}
 
   private:
     Wires& wires_;
@@ -115,15 +116,15 @@ class ClusterNode {
         auto journal = VoteJournal::open(storage::posix_file_system(), folder + "/votes");
         AIT_ASSERT(journal.ok());
         journal_ = std::move(journal.value().journal);
-        const auto config =
-            simplex_config(genesis, key.public_key(), from_big_endian(system_random().bytes(8)));
+        const auto config = simplex_config(genesis, data->validators(), key.public_key(),
+                                           from_big_endian(system_random().bytes(8)));
         simplex::Restored restored;
         restored.tip = {data->tip().height, data->tip().view, data->tip().hash,
                         data->tip().time_unix_ms};
         restored.journal = std::move(journal.value().records);
-        restored.guard_missing = config.self && journal.value().is_new && !is_key_fresh;
-        if (config.self && journal.value().is_new && is_key_fresh) {
-            restored.journal = {simplex::first_guard_record(config)};
+        restored.guard_missing = journal.value().is_new && !is_key_fresh;
+        if (journal.value().is_new && is_key_fresh) {
+            restored.journal = {simplex::first_guard_record(config, key.public_key())};
             AIT_ASSERT(journal_->append(restored.journal, true).ok() && journal_->sync().ok());
         }
         writer_.emplace([](const Error& error) {
@@ -226,10 +227,13 @@ class ClusterNode {
 /// A toy chain of several validators on disks of their own.
 class ChainCluster {
   public:
+    static constexpr std::size_t nodes_max = 16;
+
     explicit ChainCluster(std::size_t count, FaultModel fault_model = FaultModel::byzantine) {
         chain.genesis.validators.clear();
         chain.genesis.parameters.fault_model = fault_model;
         chain.genesis.parameters.message_delay_ms = 30;
+        keys.reserve(nodes_max);  // nodes refer to theirs
         for (std::size_t i = 0; i < count; ++i) {
             keys.push_back(toy::key_of(static_cast<char>('A' + i)));
             chain.genesis.validators.push_back(
@@ -253,6 +257,15 @@ class ChainCluster {
     }
     void start_all() {
         for (std::size_t i = 0; i < nodes.size(); ++i) start(i);
+    }
+    /// A node that the genesis does not name.
+    std::size_t add_follower() {
+        const std::size_t index = keys.size();
+        AIT_ASSERT(index < nodes_max);
+        keys.push_back(toy::key_of(static_cast<char>('A' + index)));
+        nodes.resize(keys.size());
+        start(index);
+        return index;
     }
     void stop(std::size_t index) { nodes[index].reset(); }
     void wipe(std::size_t index) {

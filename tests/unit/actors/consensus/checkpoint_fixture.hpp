@@ -63,7 +63,7 @@ struct CheckpointFixture {
         return {statement.height, statement.root, sign_checkpoint(statement, keys[member])};
     }
     [[nodiscard]] Status verify(const Checkpoint& checkpoint) const {
-        return verify_checkpoint(checkpoint, genesis, genesis_id);
+        return verify_checkpoint(checkpoint, genesis_id, genesis_set(genesis));
     }
 
     Genesis genesis{};

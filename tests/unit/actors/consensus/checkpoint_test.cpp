@@ -135,7 +135,7 @@ TEST(ReadRows, every_cut_and_every_wrong_length_is_told) {
 
 TEST(CheckpointVotes, a_quorum_that_says_what_this_node_says_proves_its_image) {
     const CheckpointFixture fixture(4);
-    CheckpointVotes votes(fixture.genesis, fixture.genesis_id);
+    CheckpointVotes votes(fixture.genesis.chain, fixture.genesis_id, genesis_set(fixture.genesis));
     const Manifest own = fixture.manifest(10);
     EXPECT_EQ(votes.take(0, fixture.vote(own, 0)), CheckpointVotes::Taken::added);
     EXPECT_EQ(votes.take(1, fixture.vote(own, 0)), CheckpointVotes::Taken::refused);
@@ -154,7 +154,7 @@ TEST(CheckpointVotes, a_quorum_that_says_what_this_node_says_proves_its_image) {
 // Breaks if one member can make the others keep votes without bound, or undo what it has said.
 TEST(CheckpointVotes, each_member_is_remembered_for_its_last_two_heights) {
     const CheckpointFixture fixture(1);
-    CheckpointVotes votes(fixture.genesis, fixture.genesis_id);
+    CheckpointVotes votes(fixture.genesis.chain, fixture.genesis_id, genesis_set(fixture.genesis));
     for (std::uint64_t height = 10; height <= 50; height += 10)
         EXPECT_EQ(votes.take(0, fixture.vote(fixture.manifest(height), 0)),
                   CheckpointVotes::Taken::added);

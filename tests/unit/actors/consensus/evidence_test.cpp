@@ -21,7 +21,9 @@ struct Liar {
                          sign_vote(other, chain.validator)});
     }
     [[nodiscard]] std::optional<ErrorCode> refusal(const Equivocation& evidence) const {
-        const Status checked = check_contradiction(evidence, chain.genesis);
+        const ValidatorSet set = genesis_set(chain.genesis);
+        const Status checked = check_contradiction(evidence, chain.genesis,
+                                                   evidence.first.epoch == 0 ? &set : nullptr);
         return checked.ok() ? std::nullopt : std::optional(checked.error().code);
     }
     toy::Chain chain{};
@@ -120,7 +122,8 @@ TEST(Evidence, made_up_evidence_of_a_peer_does_not_come_to_wait) {
     Equivocation evidence = liar.both(liar.statement(notarize, 'a'), liar.statement(notarize, 'b'));
     const auto come = [&] {
         const auto told = evidence_submission(evidence, [](const auto&) {});
-        return from_gossip(to_gossip(*told, 1'000), liar.chain.genesis, liar.chain.id);
+        return from_gossip(to_gossip(*told, 1'000), liar.chain.genesis, liar.chain.id,
+                           liar.chain.state);
     };
     EXPECT_TRUE(come().ok());
     evidence.first_signature.bytes[0] ^= 1U;

@@ -171,9 +171,10 @@ TEST(ExecuteBlock, a_record_that_differs_in_anything_is_refused) {
         // Execution computes all of the header but the leader, which the certificate covers.
         const auto executed = execute_block(toy::rules(), parent, bad);
         const bool is_taken =
-            executed.ok() && verify_certificate(bad.certificate, {}, chain.genesis,
-                                                executed.value().header, executed.value().hash)
-                                 .ok();
+            executed.ok() &&
+            verify_certificate(bad.certificate, {}, chain.id, genesis_set(chain.genesis),
+                               executed.value().header, executed.value().hash)
+                .ok();
         EXPECT_FALSE(is_taken) << "header byte " << i;
     }
     BlockRecord missing = good;
@@ -235,7 +236,9 @@ TEST(Certificate, it_needs_the_quorum_of_distinct_members_over_this_very_block) 
     const ExecutedBlock block = std::move(builder).seal(chain.validator);
     Certificate certificate = chain.certify(block);
     const auto check = [&] {
-        return verify_certificate(certificate, {}, chain.genesis, block.header, block.hash).ok();
+        return verify_certificate(certificate, {}, chain.id, genesis_set(chain.genesis),
+                                  block.header, block.hash)
+            .ok();
     };
     EXPECT_FALSE(check()) << "one of two is no quorum";
     certificate.signatures.push_back(certificate.signatures.front());

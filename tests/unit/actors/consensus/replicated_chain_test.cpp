@@ -270,9 +270,9 @@ TEST(ReplicatedChain, every_block_of_the_store_is_proven_final_by_a_quorum) {
         const auto block = reader->block(at);
         ASSERT_TRUE(block.ok() && block.value());
         const auto& record = block.value()->record;
-        const Status final =
-            verify_certificate(record.certificate, record.links, cluster.chain.genesis,
-                               block.value()->header, header_hash(record.header.bytes));
+        const Status final = verify_certificate(
+            record.certificate, record.links, cluster.chain.id, genesis_set(cluster.chain.genesis),
+            block.value()->header, header_hash(record.header.bytes));
         EXPECT_TRUE(final.ok()) << at << ": " << final.error().why;
     }
 }
@@ -304,7 +304,8 @@ TEST(Finality, a_block_is_final_by_a_descendant_that_its_links_lead_to) {
     const Certificate last = chain.certify(blocks[2]);
     const std::vector<Blob> links{Blob{blocks[1].encoded_header}, Blob{blocks[2].encoded_header}};
     const auto check = [&](const std::vector<Blob>& given) {
-        return verify_certificate(last, given, chain.genesis, blocks[0].header, blocks[0].hash)
+        return verify_certificate(last, given, chain.id, genesis_set(chain.genesis),
+                                  blocks[0].header, blocks[0].hash)
             .ok();
     };
     EXPECT_TRUE(check(links));

@@ -47,11 +47,32 @@ inline Result<Outcome> apply(storage::StateView& view, const Equivocation& evide
                              const Context& context) {
     const std::string key = "toy/liar/" + to_hex(evidence.validator.view());
     if (view.has(key)) return Error{ErrorCode::already_exists, "It is known.", "As a liar.", ""};
-    const Status contradicts = check_contradiction(evidence, context.genesis);
+    const auto set = set_of_epoch(view, context.genesis, evidence.first.epoch);
+    const Status contradicts =
+        check_contradiction(evidence, context.genesis, set ? &*set : nullptr);
     if (!contradicts.ok()) return contradicts.error();
     const Status genuine = check_genuine(evidence);
     if (!genuine.ok()) return genuine.error();
     view.put(key, std::to_string(evidence.first.view));
+    return Outcome{"", {}};
+}
+
+/// Who votes, without anybody's leave.
+struct MemberChange {
+    GenesisValidator validator{};
+    bool leaves = false;
+    static constexpr auto fields() {
+        return std::tuple{field("validator", &MemberChange::validator, ""),
+                          field("leaves", &MemberChange::leaves, "")};
+    }
+};
+
+inline Result<Outcome> apply(storage::StateView& view, const MemberChange& change,
+                             const Context& context) {
+    const Status planned = change.leaves
+                               ? plan_leaving(view, context.genesis, change.validator.public_key)
+                               : plan_joining(view, context.genesis, change.validator);
+    if (!planned.ok()) return planned.error();
     return Outcome{"", {}};
 }
 
@@ -73,9 +94,10 @@ inline Status take_nonce(storage::StateView& view, const Address& address, std::
 }
 
 inline const RuleSet& rules() {
-    static constexpr std::array<Rule, 3> list{
+    static constexpr std::array<Rule, 4> list{
         rule<Note, &apply>("toy.note", Authority::node),
         rule<Note, &apply>("toy.own", Authority::account),
+        rule<MemberChange, &apply>("toy.members", Authority::node),
         rule<Equivocation, &apply>(evidence_kind, Authority::node)};
     static constexpr std::array<DueRule, 1> due_list{DueRule{"toy.due", &due}};
     static const std::array<DomainRules, 1> domains{DomainRules{list, due_list, nullptr}};
@@ -112,6 +134,14 @@ struct Chain {
                          .body = Blob{encode(Note{std::move(job), std::move(text), due_unix_ms})},
                          .blobs = {}};
     }
+    static BatchItem change(std::string name, const PublicKey& key, bool leaves) {
+        const MemberChange change{{.name = std::move(name), .public_key = key}, leaves};
+        return BatchItem{.principal = {},
+                         .idempotency_key = {},
+                         .kind = "toy.members",
+                         .body = Blob{encode(change)},
+                         .blobs = {}};
+    }
     [[nodiscard]] std::string own(std::uint64_t nonce, std::string job, std::string text,
                                   std::string key = "", std::uint64_t expiry_height = 100) const {
         UnsignedTransaction content;
@@ -132,8 +162,9 @@ struct Chain {
     }
     Certificate certify(const ExecutedBlock& block) const {
         Certificate certificate;
-        certificate.statement = {genesis.chain,     id,        0, VoteKind::finalize,
-                                 block.header.view, block.hash};
+        certificate.statement = {genesis.chain,      id,
+                                 block.header.epoch, VoteKind::finalize,
+                                 block.header.view,  block.hash};
         certificate.signatures.push_back({0, sign_vote(certificate.statement, validator)});
         return certificate;
     }

@@ -78,9 +78,10 @@ TEST_F(Slashing, takes_the_parameters_part_of_the_liars_stake_and_keeps_it_in_th
     EXPECT_EQ(stake_now(1).staked, 100_ait);
     EXPECT_EQ(chain_.balance(slashed_address()).available, 5_ait);
     EXPECT_TRUE(chain_.supply().balanced);
-    ASSERT_EQ(chain_.events.size(), 1U);
+    ASSERT_EQ(chain_.events.size(), 2U);
     EXPECT_EQ(chain_.events[0].kind, "ledger.slashed");
     EXPECT_EQ(chain_.events[0].subject, crypto::to_text(owners_[0].address));
+    EXPECT_EQ(chain_.events[1].kind, "validator.excluded");
     const auto record = stake_now(0).slashed;
     ASSERT_TRUE(record.has_value());
     EXPECT_EQ(record->amount, 5_ait);

@@ -121,7 +121,7 @@ TEST_F(NodeViews, a_chain_that_cannot_go_on_says_so_before_it_says_how_far_it_is
 
 // Breaks if the list of validators hides which of them cannot be reached.
 TEST_F(NodeViews, validators_are_self_connected_or_not) {
-    const auto views = validators_of(directory_, chain_);
+    const auto views = validators_of(directory_, chain_, std::nullopt).value();
     ASSERT_EQ(views.size(), 3U);
     EXPECT_TRUE(views[0].is_self);
     EXPECT_FALSE(views[0].is_connected.has_value());
@@ -136,7 +136,7 @@ TEST_F(NodeViews, validators_are_shown_with_what_answers_for_them) {
     storage::StateView state(chain_.state_);
     ASSERT_TRUE(ledger::domain_rules().genesis(state, chain_.genesis_).ok());
     chain_.state_.apply(state.take_writes());
-    const auto views = validators_of(directory_, chain_);
+    const auto views = validators_of(directory_, chain_, std::nullopt).value();
     EXPECT_EQ(views[0].staked, Amount{});
     EXPECT_EQ(views[1].staked, Amount{70 * micro_per_unit});
     EXPECT_EQ(views[1].owner, crypto::address_of(second_.public_key()));
