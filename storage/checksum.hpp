@@ -10,10 +10,6 @@ namespace ait::storage {
 
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4). Any thread.
 [[nodiscard]] std::uint32_t crc32c(std::string_view bytes) noexcept;
-/// As RocksDB stores it: rotated and shifted, since it may lie in data that is summed again.
-[[nodiscard]] constexpr std::uint32_t masked(std::uint32_t sum) noexcept {
-    return ((sum >> 15U) | (sum << 17U)) + 0xa282ead8U;
-}
 
 /// The portable form that the one above falls back on; public so that tests compare the two.
 [[nodiscard]] std::uint32_t crc32c_portable(std::string_view bytes) noexcept;

@@ -13,7 +13,6 @@
 
 #include "runtime/base/assert.hpp"
 #include "storage/layer_tables.hpp"
-#include "storage/manifest_check.hpp"
 #include "storage/rocks.hpp"
 #include "storage/table_check.hpp"
 
@@ -228,8 +227,6 @@ Result<std::unique_ptr<Database>> Database::open_files(const std::string& direct
     const Status tables = check_all_table_properties(*env, directory);
     if (!tables.ok()) return tables.error();
     const bool is_new = !exists(directory, env);
-    const Status mended = mend_torn_manifest(*env, directory);
-    if (!mended.ok()) return mended.error();
     const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
     for (std::size_t i = 0; i < column_count; ++i) {

@@ -49,6 +49,11 @@ std::uint64_t little_endian(std::string_view bytes) {
     return value;
 }
 
+/// RocksDB stores checksums rotated and shifted, as they may lie in data that is summed again.
+std::uint32_t masked(std::uint32_t sum) {
+    return ((sum >> 15U) | (sum << 17U)) + 0xa282ead8U;
+}
+
 class Table {
   public:
     static std::optional<Table> open(rocksdb::Env& env, const std::string& path) {
