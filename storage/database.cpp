@@ -224,7 +224,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& directory, O
 Result<std::unique_ptr<Database>> Database::open_files(const std::string& directory,
                                                        Options options) {
     auto* const env = env_or_default(options.env);
-    const Status tables = check_all_table_properties(*env, directory);
+    const Status tables = put_damaged_tables_aside(*env, directory);
     if (!tables.ok()) return tables.error();
     const bool is_new = !exists(directory, env);
     const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2);

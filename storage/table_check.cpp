@@ -138,14 +138,16 @@ Status check_table_properties(rocksdb::Env& env, const std::string& path) {
                  "block log is whole."};
 }
 
-Status check_all_table_properties(rocksdb::Env& env, const std::string& directory) {
+Status put_damaged_tables_aside(rocksdb::Env& env, const std::string& directory) {
     std::vector<std::string> names;
     if (!env.GetChildren(directory, &names).ok()) return {};
     std::sort(names.begin(), names.end());
     for (const auto& name : names) {
         if (!name.ends_with(".sst")) continue;
-        const Status whole = check_table_properties(env, directory + "/" + name);
-        if (!whole.ok()) return whole;
+        const auto path = directory + "/" + name;
+        const Status whole = check_table_properties(env, path);
+        if (whole.ok()) continue;
+        if (!env.RenameFile(path, directory + ".damaged-" + name).ok()) return whole;
     }
     return {};
 }

@@ -16,7 +16,10 @@ namespace ait::storage {
 /// Format"; checksums are those of format version 5 with kCRC32c.
 Status check_table_properties(rocksdb::Env& env, const std::string& path);
 
-/// The same of all tables in a directory; no directory is no error.
-Status check_all_table_properties(rocksdb::Env& env, const std::string& directory);
+/// The same of all tables in a directory; no directory is no error. One that is damaged is kept as
+/// DIRECTORY.damaged-NAME: where it was in use RocksDB says that it is missing, and where a loss of
+/// power tore it while it was being made nobody needs it. Error: corrupt_data where it cannot be
+/// moved.
+Status put_damaged_tables_aside(rocksdb::Env& env, const std::string& directory);
 
 }  // namespace ait::storage

@@ -68,13 +68,15 @@ def three_nodes(story, home):
             )
     followed(story, home, nodes)
     matrix_tells(story, home)
-    links = peers_of(home, nodes[0], HEALTH)
+
+    def linked():
+        links = peers_of(home, nodes[0], HEALTH)
+        return len(links) == 2 and all(link["is_connected"] and link["height"] for link in links)
+
     story.check(
-        len(links) == 2
-        and all(link["is_connected"] and link["height"] for link in links)
-        and len(peers_of(home, nodes[0], LAB)) == 1,
+        until(linked, 20) and len(peers_of(home, nodes[0], LAB)) == 1,
         "each chain has links of its own, which tell the peers' heights",
-        links,
+        peers_of(home, nodes[0], HEALTH),
     )
     one_comes_back(story, home, nodes, processes)
     stop_nodes(home, processes)

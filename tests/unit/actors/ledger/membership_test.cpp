@@ -58,6 +58,9 @@ class Membership : public ::testing::Test {
     /// Ends a block: what was planned is in force.
     void end_block() {
         storage::StateView view(chain_.state());
+        // Each operation was a block of its own here; the plan has to be of the one that ends.
+        const std::string plan = "validators/plan";
+        if (auto planned = chain_.state().get(plan)) view.put(plan, std::move(*planned));
         consensus::begin_planned_set(
             view, consensus::set_in_force(chain_.state(), chain_.genesis()), chain_.height);
         chain_.state().apply(view.take_writes());
