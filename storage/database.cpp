@@ -47,6 +47,9 @@ rocksdb::DBOptions database_options(rocksdb::Env* env, std::uint32_t open_files_
     options.max_total_wal_size = 32U * 1024 * 1024;
     options.db_write_buffer_size = 32U * 1024 * 1024;
     options.max_background_jobs = 2;
+    // A list of the tables that is appended to can be torn by a loss of power, and RocksDB opens no
+    // more then. So each change writes it anew, whole and synced, before CURRENT names it.
+    options.max_manifest_file_size = 1;
     options.keep_log_file_num = 2;
     options.max_log_file_size = 1024 * 1024;
     options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
@@ -172,6 +175,12 @@ Status Database::Implementation::suspect(const Error& cause) const {
 }
 
 Status Database::Implementation::resume() {
+    if (next_incoming > 0) {
+        // 7.8 has been seen to wait for ever for a flush then.
+        return Error{ErrorCode::storage_failed, "The database cannot go on.",
+                     "The disk was full, and RocksDB has taken tables since it was opened.",
+                     "Free some space on this disk, then start the node again."};
+    }
     is_resumed = true;
     auto status = rocks->Resume();
     // Where nothing waited in memory, RocksDB goes on with the log file whose write failed, and

@@ -4,6 +4,7 @@
 // a test can cut. Messages between nodes go straight into the other's mailbox.
 
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 
 #include <caf/all.hpp>
 #include <chrono>
@@ -103,6 +104,9 @@ class ClusterNode {
     ClusterNode(const std::string& folder, const Genesis& genesis, const crypto::SecretKey& key,
                 Wires& wires, bool is_key_fresh = true, std::uint64_t checkpoint_blocks = 0)
         : wires_(wires), links_(wires, key.public_key()), key_(key) {
+        // Made here, before there are threads: the library is not built for the sanitizer, which
+        // would miss that whoever comes first makes it for all.
+        static_cast<void>(spdlog::default_logger_raw());
         std::filesystem::create_directories(folder);
         auto opened = open_chain({.files = storage::posix_file_system(),
                                   .log_directory = folder + "/log",
