@@ -47,9 +47,6 @@ rocksdb::DBOptions database_options(rocksdb::Env* env, std::uint32_t open_files_
     options.max_total_wal_size = 32U * 1024 * 1024;
     options.db_write_buffer_size = 32U * 1024 * 1024;
     options.max_background_jobs = 2;
-    // A list of the tables that is appended to can be torn by a loss of power, and RocksDB opens no
-    // more then. So each change writes it anew, whole and synced, before CURRENT names it.
-    options.max_manifest_file_size = 1;
     options.keep_log_file_num = 2;
     options.max_log_file_size = 1024 * 1024;
     options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;

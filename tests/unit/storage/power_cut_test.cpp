@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cstdlib>
 #include <optional>
 
@@ -54,9 +53,6 @@ class Life {
             chain_.segment_bytes = 8U * 1024;
             chain_.log_bytes_kept = 24U * 1024;
         }
-        // Through RocksDB's log and memtables, as tables, and a mixture.
-        static constexpr std::array<std::size_t, 3> tables_bytes_least{SIZE_MAX, 1, 6'000};
-        chain_.tables_bytes_least = tables_bytes_least.at(seed % 3);
     }
 
     void run_and_cut() {
