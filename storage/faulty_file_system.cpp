@@ -48,7 +48,7 @@ class FaultyFileSystem::OpenFile final : public File {
     }
     Result<std::size_t> read_at(std::uint64_t offset, std::span<char> out) const override {
         const std::lock_guard lock(disk_->mutex_);
-        if (is_of_before()) return from_errno(EIO, "read", path_);
+        if (is_gone()) return from_errno(EIO, "read", path_);
         if (offset >= inode_->current.size()) return std::size_t{0};
         return inode_->current.copy(out.data(), out.size(), offset);
     }
@@ -64,14 +64,14 @@ class FaultyFileSystem::OpenFile final : public File {
     }
     Result<std::uint64_t> size() const override {
         const std::lock_guard lock(disk_->mutex_);
-        if (is_of_before()) return from_errno(EIO, "inspect", path_);
+        if (is_gone()) return from_errno(EIO, "inspect", path_);
         return static_cast<std::uint64_t>(inode_->current.size());
     }
 
   private:
-    /// Opened before a power cut.
-    [[nodiscard]] bool is_of_before() const { return generation_ != disk_->generation_; }
-    [[nodiscard]] bool is_gone() const { return disk_->is_dead_ || is_of_before(); }
+    [[nodiscard]] bool is_gone() const {
+        return disk_->is_dead_ || generation_ != disk_->generation_;
+    }
 
     FaultyFileSystem* disk_;
     std::string path_;
@@ -93,7 +93,7 @@ FaultyFileSystem::~FaultyFileSystem() = default;
 
 Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path, OpenMode mode) {
     const std::lock_guard lock(mutex_);
-    if (is_dead_ && mode == OpenMode::create_new) return from_errno(EIO, "open", path);
+    if (is_dead_) return from_errno(EIO, "open", path);
     auto found = names_.find(path);
     if (mode == OpenMode::existing && found == names_.end())
         return from_errno(ENOENT, "open", path);
@@ -107,6 +107,7 @@ Result<std::unique_ptr<File>> FaultyFileSystem::open(const std::string& path, Op
 
 Result<std::vector<std::string>> FaultyFileSystem::list(const std::string& directory) {
     const std::lock_guard lock(mutex_);
+    if (is_dead_) return from_errno(EIO, "list", directory);
     if (!directories_.contains(directory)) return from_errno(ENOENT, "list", directory);
     std::vector<std::string> names;
     for (const auto& [path, inode] : names_) {
@@ -131,7 +132,7 @@ Status FaultyFileSystem::remove(const std::string& path) {
 
 bool FaultyFileSystem::is_file(const std::string& path) const {
     const std::lock_guard lock(mutex_);
-    return names_.contains(path);
+    return !is_dead_ && names_.contains(path);
 }
 
 bool FaultyFileSystem::is_directory(const std::string& path) const {

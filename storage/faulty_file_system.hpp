@@ -63,8 +63,8 @@ class FaultyFileSystem final : public FileSystem {
     void set_space_bytes(std::uint64_t bytes) { space_bytes_ = bytes; }
     /// Flips one bit in what is stored and read. The file must be that long.
     void flip_bit(const std::string& path, std::uint64_t offset, unsigned bit);
-    /// From the count-th next write or sync on all that changes the disk fails, until power_cut()
-    /// tells what is left. Reads are answered: the machine remembers what it wrote.
+    /// From the count-th next write or sync on everything fails, until power_cut() tells what is
+    /// left.
     void die_at(std::uint64_t count) { dies_in_ = count; }
     void die();
     void power_cut(PowerCut cut);
